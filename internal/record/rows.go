@@ -1,0 +1,35 @@
+package record
+
+import "slices"
+
+// Rows holds decoded rows, flat and reused from batch to batch. The zero value is ready; the first Decode sets Width.
+type Rows struct {
+	Values []float64 // [N, Width] row-major, columns in the schema's order
+	N      int
+	Width  int
+}
+
+// Reset forgets the rows and keeps the memory.
+func (r *Rows) Reset() {
+	r.Values = r.Values[:0]
+	r.N = 0
+}
+
+// Row returns row i, valid until the next Decode or Reset.
+func (r *Rows) Row(i int) []float64 {
+	return r.Values[i*r.Width : (i+1)*r.Width : (i+1)*r.Width]
+}
+
+// extend makes room for one more row and returns it, with arbitrary content.
+func (r *Rows) extend() []float64 {
+	at := len(r.Values)
+	r.Values = slices.Grow(r.Values, r.Width)[:at+r.Width]
+	r.N++
+	return r.Values[at:]
+}
+
+// truncate takes back what was appended after the first n rows.
+func (r *Rows) truncate(n int) {
+	r.Values = r.Values[:n*r.Width]
+	r.N = n
+}
