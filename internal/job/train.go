@@ -203,3 +203,11 @@ type TrainProgress struct {
 	Steps  []Step       `json:"steps"`
 	Result *TrainResult `json:"result,omitempty"`
 }
+
+// AbandonRequest closes the MLflow run of a training that did not finish.
+type AbandonRequest struct {
+	Experiment string `json:"experiment"`
+	Key        string `json:"key"`
+	Cancelled  bool   `json:"cancelled"`
+	Reason     string `json:"reason"`
+}

@@ -1,0 +1,308 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// ErrNoLoop is returned when a host is asked about a shard whose loop it does not run.
+var ErrNoLoop = errors.New("no such loop in this process")
+
+// Host keeps the loops of one process, so that a loop can outlive whoever started it.
+//
+// Whoever drives a shard attaches to it for a bounded time. When the session ends, by
+// its budget, by a new history or because its driver cannot be reached, the loop goes
+// on committing, and the next session adopts it: no pause, no second start. A loop to
+// which nobody attaches in time drains and ends by itself, so none is forgotten.
+//
+// The danger is two loops for one shard. Within a host, attaching to a key that runs
+// adopts the loop, or waits until a differing one has drained; between hosts, the
+// transactional id fences the older one.
+type Host struct {
+	grace time.Duration
+	mu    sync.Mutex
+	loops map[string]*hosted
+}
+
+// NewHost makes a host whose loops live for grace after the budget of their last session.
+func NewHost(grace time.Duration) *Host {
+	return &Host{grace: grace, loops: make(map[string]*hosted)}
+}
+
+// Runner is a loop: *Loop, or a stand-in.
+type Runner interface {
+	Run(context.Context) (Checkpoint, error)
+}
+
+// Attachment says what to attach to and for how long.
+type Attachment struct {
+	Key    string        // the shard
+	Wants  string        // whatever must be equal for a running loop to be adopted: model, sink
+	Lasts  time.Duration // the session's budget
+	Owner  func(context.Context) bool
+	Launch func(Hooks) (Runner, error) // makes the loop if none can be adopted
+}
+
+// Hooks bind a loop to whichever session is attached to it.
+type Hooks struct {
+	Progress   func(Progress)
+	StillOwner func(context.Context) bool
+}
+
+// hosted is one running loop. The fields below mu belong to the session of the moment.
+type hosted struct {
+	wants string
+	stop  context.CancelFunc
+	done  chan struct{} // closed after checkpoint and err are set
+	end   struct {
+		checkpoint Checkpoint
+		err        error
+	}
+
+	mu       sync.Mutex
+	last     Progress
+	session  *Session
+	deadline *time.Timer
+}
+
+// Session is one attachment to a running loop.
+type Session struct {
+	// Updates carries the loop's progress, the newest only: a reader that is slow, because
+	// it waits for a server, never holds the loop up.
+	Updates chan Progress
+
+	loop     *hosted
+	owner    func(context.Context) bool
+	detached chan struct{}
+	budget   <-chan time.Time
+	once     sync.Once
+}
+
+// Attach joins the loop of a shard, or starts it. A session that was attached before
+// ends as detached. ctx bounds only the wait for a differing loop to drain.
+func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
+	for {
+		h.mu.Lock()
+		l, running := h.loops[a.Key]
+		if !running || l.wants == a.Wants {
+			break // with the lock held
+		}
+		h.mu.Unlock()
+		if _, err := h.Drain(ctx, a.Key); err != nil && !errors.Is(err, ErrNoLoop) {
+			return nil, err
+		}
+	}
+	defer h.mu.Unlock()
+	l, running := h.loops[a.Key]
+	if !running {
+		var err error
+		if l, err = h.launch(a); err != nil {
+			return nil, err
+		}
+	}
+	return l.attach(a, h.grace), nil
+}
+
+// launch starts a loop; the caller holds h.mu.
+func (h *Host) launch(a Attachment) (*hosted, error) {
+	l := &hosted{wants: a.Wants, done: make(chan struct{})}
+	runner, err := a.Launch(Hooks{Progress: l.report, StillOwner: l.stillOwner})
+	if err != nil {
+		return nil, err
+	}
+	// The loop's life is its own: it ends by stop, not by the context of who attached.
+	ctx, cancel := context.WithCancel(context.Background())
+	l.stop = cancel
+	h.loops[a.Key] = l
+	go func() {
+		defer cancel()
+		l.end.checkpoint, l.end.err = runner.Run(ctx)
+		h.mu.Lock()
+		delete(h.loops, a.Key)
+		h.mu.Unlock()
+		close(l.done)
+	}()
+	return l, nil
+}
+
+func (l *hosted) attach(a Attachment, grace time.Duration) *Session {
+	s := &Session{
+		Updates: make(chan Progress, 1), loop: l, owner: a.Owner,
+		detached: make(chan struct{}), budget: time.After(a.Lasts),
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil {
+		l.session.detach()
+	}
+	l.session = s
+	if l.deadline != nil {
+		l.deadline.Stop()
+	}
+	l.deadline = time.AfterFunc(a.Lasts+grace, l.stop)
+	if !l.last.At.IsZero() {
+		s.Updates <- l.last
+	}
+	return s
+}
+
+// report takes the loop's progress to the session of the moment.
+func (l *hosted) report(p Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = p
+	if l.session == nil {
+		return
+	}
+	select {
+	case <-l.session.Updates: // nobody has read the one before
+	default:
+	}
+	l.session.Updates <- p // report is the only writer, so there is room
+}
+
+// stillOwner asks whoever drives the loop. A loop without a driver owns nothing: its
+// lease may have gone to another host meanwhile.
+func (l *hosted) stillOwner(ctx context.Context) bool {
+	l.mu.Lock()
+	s := l.session
+	l.mu.Unlock()
+	if s == nil || s.owner == nil {
+		return false
+	}
+	select {
+	case <-s.detached:
+		return false
+	default:
+		return s.owner(ctx)
+	}
+}
+
+func (s *Session) detach() { s.once.Do(func() { close(s.detached) }) }
+
+// Outcome says why a session ended.
+type Outcome int
+
+const (
+	LoopEnded     Outcome = iota // the loop drained or failed; nothing runs any more
+	BudgetSpent                  // the session's time is up; the loop runs on
+	SessionEnded                 // asked to end, or another session took over; the loop runs on
+	DriverStopped                // the driver's context ended; the loop runs on
+)
+
+// Wait returns when the session ends. Progress is that of the last report, or of the
+// end; err is the loop's, or the context's.
+func (s *Session) Wait(ctx context.Context, each func(Progress)) (Outcome, Progress, error) {
+	for {
+		select {
+		case p := <-s.Updates:
+			each(p)
+		case <-s.loop.done:
+			return LoopEnded, s.loop.final(), s.loop.end.err
+		case <-s.budget:
+			s.leave()
+			return BudgetSpent, s.loop.latest(), nil
+		case <-s.detached:
+			return SessionEnded, s.loop.latest(), nil
+		case <-ctx.Done():
+			s.leave()
+			return DriverStopped, s.loop.latest(), context.Cause(ctx)
+		}
+	}
+}
+
+// leave frees the loop's place for the next session, unless that one has it already.
+func (s *Session) leave() {
+	s.detach()
+	s.loop.mu.Lock()
+	defer s.loop.mu.Unlock()
+	if s.loop.session == s {
+		s.loop.session = nil
+	}
+}
+
+func (l *hosted) latest() Progress {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+// final is the last progress with the positions and counts of the checkpoint. It must
+// not be called before done is closed.
+func (l *hosted) final() Progress {
+	p := l.latest()
+	p.Counts = l.end.checkpoint.Counts
+	high := make(map[int32]int64, len(p.Partitions))
+	for _, q := range p.Partitions {
+		high[q.Partition] = q.High
+	}
+	p.Partitions = nil
+	for _, q := range l.end.checkpoint.Partitions {
+		h, known := high[q.Partition]
+		if !known || h < 0 || q.Next < 0 {
+			p.Partitions = append(p.Partitions, PartitionProgress{Partition: q.Partition, Next: q.Next, High: -1, Lag: -1})
+			continue
+		}
+		p.Partitions = append(p.Partitions, PartitionProgress{Partition: q.Partition, Next: q.Next, High: h, Lag: max(0, h-q.Next)})
+	}
+	return p
+}
+
+// Detach ends the session of a shard and leaves its loop running.
+func (h *Host) Detach(key string) error {
+	h.mu.Lock()
+	l, running := h.loops[key]
+	h.mu.Unlock()
+	if !running {
+		return ErrNoLoop
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil {
+		l.session.detach()
+		l.session = nil
+	}
+	return nil
+}
+
+// Drain lets the loop of a shard finish the batch in hand, commit and end. The session
+// that is attached ends with it.
+func (h *Host) Drain(ctx context.Context, key string) (Progress, error) {
+	h.mu.Lock()
+	l, running := h.loops[key]
+	h.mu.Unlock()
+	if !running {
+		return Progress{}, ErrNoLoop
+	}
+	l.stop()
+	select {
+	case <-l.done:
+		return l.final(), l.end.err
+	case <-ctx.Done():
+		return l.latest(), ctx.Err()
+	}
+}
+
+// Close drains every loop; those that have not ended when ctx does are left to Kafka's
+// transaction timeout, which aborts what they have open.
+func (h *Host) Close(ctx context.Context) error {
+	h.mu.Lock()
+	keys := make([]string, 0, len(h.loops))
+	for key := range h.loops {
+		keys = append(keys, key)
+	}
+	h.mu.Unlock()
+	var group sync.WaitGroup
+	errs := make([]error, len(keys))
+	for i, key := range keys {
+		group.Go(func() {
+			if _, err := h.Drain(ctx, key); !errors.Is(err, ErrNoLoop) {
+				errs[i] = err
+			}
+		})
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}

@@ -1,0 +1,145 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// fakeLoop reports what it is given and ends when it is told to.
+type fakeLoop struct {
+	hooks    Hooks
+	progress chan Progress
+	fail     chan error
+}
+
+func (f *fakeLoop) Run(ctx context.Context) (Checkpoint, error) {
+	for {
+		select {
+		case p := <-f.progress:
+			f.hooks.Progress(p)
+		case err := <-f.fail:
+			return Checkpoint{}, err
+		case <-ctx.Done():
+			return Checkpoint{Partitions: []Position{{Partition: 0, Next: 42}}, Counts: Counts{Records: 42}}, nil
+		}
+	}
+}
+
+func launcher(started *int, last **fakeLoop) func(Hooks) (Runner, error) {
+	return func(h Hooks) (Runner, error) {
+		*started++
+		*last = &fakeLoop{hooks: h, progress: make(chan Progress), fail: make(chan error)}
+		return *last, nil
+	}
+}
+
+func attach(t *testing.T, h *Host, lasts time.Duration, wants string, launch func(Hooks) (Runner, error)) *Session {
+	t.Helper()
+	s, err := h.Attach(t.Context(), Attachment{
+		Key: "creditcard/0", Wants: wants, Lasts: lasts, Launch: launch,
+		Owner: func(context.Context) bool { return true },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestNextSessionAdoptsTheRunningLoop(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	first := attach(t, h, time.Millisecond, "model 1", launcher(&started, &loop))
+	if outcome, _, _ := first.Wait(t.Context(), func(Progress) {}); outcome != BudgetSpent {
+		t.Fatalf("first session ended as %d, want BudgetSpent", outcome)
+	}
+	second := attach(t, h, time.Minute, "model 1", launcher(&started, &loop))
+	if started != 1 {
+		t.Fatalf("%d loops were started, want 1", started)
+	}
+	loop.progress <- Progress{Counts: Counts{Records: 7}, At: time.Unix(1, 0)}
+	if p := <-second.Updates; p.Records != 7 {
+		t.Errorf("the adopting session saw %d records, want 7", p.Records)
+	}
+	if _, err := h.Drain(t.Context(), "creditcard/0"); err != nil {
+		t.Fatal(err)
+	}
+	outcome, p, err := second.Wait(t.Context(), func(Progress) {})
+	if outcome != LoopEnded || err != nil || p.Partitions[0].Next != 42 {
+		t.Errorf("after the drain: outcome %d, next %v, err %v", outcome, p.Partitions, err)
+	}
+}
+
+func TestAnotherModelNeedsAnotherLoop(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	first := attach(t, h, time.Minute, "model 1", launcher(&started, &loop))
+	attach(t, h, time.Minute, "model 2", launcher(&started, &loop))
+	if started != 2 {
+		t.Fatalf("%d loops were started, want 2", started)
+	}
+	if outcome, _, err := first.Wait(t.Context(), func(Progress) {}); outcome != LoopEnded || err != nil {
+		t.Errorf("the first session ended as %d, %v; want LoopEnded without an error", outcome, err)
+	}
+}
+
+func TestLostDriverLeavesTheLoopRunning(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	s := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	lost := errors.New("temporal cannot be reached")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(lost)
+	if outcome, _, err := s.Wait(ctx, func(Progress) {}); outcome != DriverStopped || !errors.Is(err, lost) {
+		t.Fatalf("outcome %d, %v; want DriverStopped with its cause", outcome, err)
+	}
+	if loop.hooks.StillOwner(t.Context()) {
+		t.Error("a loop that nobody drives says that it still owns its shard")
+	}
+	loop.progress <- Progress{At: time.Unix(1, 0)} // blocks for ever if the loop has ended
+	attach(t, h, time.Minute, "", launcher(&started, &loop))
+	if started != 1 || !loop.hooks.StillOwner(t.Context()) {
+		t.Errorf("%d loops, owner %v; want the one loop, owned", started, loop.hooks.StillOwner(t.Context()))
+	}
+}
+
+func TestAbandonedLoopEndsByItself(t *testing.T) {
+	h, started, loop := NewHost(0), 0, (*fakeLoop)(nil)
+	s := attach(t, h, time.Millisecond, "", launcher(&started, &loop))
+	<-s.loop.done
+	if _, err := h.Drain(t.Context(), "creditcard/0"); !errors.Is(err, ErrNoLoop) {
+		t.Errorf("got %v, want ErrNoLoop", err)
+	}
+}
+
+func TestFailedLoopEndsItsSession(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	s := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	loop.fail <- ErrFenced
+	if outcome, _, err := s.Wait(t.Context(), func(Progress) {}); outcome != LoopEnded || !errors.Is(err, ErrFenced) {
+		t.Errorf("outcome %d, %v; want LoopEnded with ErrFenced", outcome, err)
+	}
+}
+
+func TestSlowDriverDoesNotHoldTheLoopUp(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	s := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	for i := range 10 {
+		loop.hooks.Progress(Progress{Counts: Counts{Records: int64(i)}, At: time.Unix(1, 0)}) // blocks for ever if it waits for a reader
+	}
+	if err := h.Detach("creditcard/0"); err != nil {
+		t.Fatal(err)
+	}
+	if outcome, p, _ := s.Wait(t.Context(), func(Progress) {}); outcome != SessionEnded || p.Records != 9 {
+		t.Errorf("outcome %d at record %d, want SessionEnded at 9", outcome, p.Records)
+	}
+}
+
+func TestCloseDrainsEveryLoop(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	s := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	if err := h.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if outcome, _, err := s.Wait(t.Context(), func(Progress) {}); outcome != LoopEnded || err != nil {
+		t.Errorf("outcome %d, %v; want LoopEnded", outcome, err)
+	}
+}
