@@ -1,0 +1,212 @@
+// Package pipeline is the language in which a pipeline is declared: a YAML file that says what a record looks like, what is
+// learned from it, and where it comes from and goes to. Parse turns the file into a Definition that is complete (defaults
+// filled in) and valid (every rule of validate.go holds), or returns an *InvalidError that lists every problem with file,
+// line, field and what to write instead.
+//
+// The types are plain data: workflows, activities, training and streaming share them. What travels between processes is
+// the YAML itself (Definition.YAML), whose SHA-256 (Definition.Digest) names the definition.
+//
+// Example:
+//
+//	definition, err := pipeline.Parse("pipelines/creditcard.yaml", bytes)
+//	for _, c := range definition.StreamSchema() { ... }   // the columns that a message must have
+package pipeline
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"time"
+)
+
+// Definition is one pipeline.
+type Definition struct {
+	Name        string    `yaml:"name"`
+	Description string    `yaml:"description"`
+	Schema      []Column  `yaml:"schema"`
+	OrderBy     string    `yaml:"order_by"` // the column by which training rows are split, never at random
+	Label       Label     `yaml:"label"`
+	Source      Source    `yaml:"source"`
+	Features    []Feature `yaml:"features"` // in the order of the model's inputs
+	Model       Model     `yaml:"model"`
+	Training    Training  `yaml:"training"`
+	Threshold   Threshold `yaml:"threshold"`
+	Decision    Decision  `yaml:"decision"`
+	Gates       Gates     `yaml:"gates"`
+	Stream      Stream    `yaml:"stream"`
+	Sink        Sink      `yaml:"sink"`
+
+	yaml []byte
+}
+
+// Type is what a column's values look like: see record.Kind for each one's rules.
+type Type string
+
+const (
+	Float Type = "float"
+	Int   Type = "int"
+	Time  Type = "time"
+)
+
+// Column is one column of the data.
+type Column struct {
+	Name string `yaml:"name"`
+	Type Type   `yaml:"type"`
+}
+
+// Label says which column holds the truth. A row is positive where the column equals Positive.
+type Label struct {
+	Column   string  `yaml:"column"`
+	Positive float64 `yaml:"positive"`
+}
+
+// Transform is what is done to a column's value to make a feature of it.
+type Transform string
+
+const (
+	Identity Transform = ""      // the value as it is
+	Log1p    Transform = "log1p" // ln(1 + value); value > -1
+)
+
+// Feature is one input of the model.
+type Feature struct {
+	Name      string    `yaml:"name"`
+	Column    string    `yaml:"column"` // default: the feature's name
+	Transform Transform `yaml:"transform"`
+}
+
+// Model says which network is trained and how.
+type Model struct {
+	Kind         string   `yaml:"kind"`          // mlp
+	Hidden       []int    `yaml:"hidden"`        // units of each hidden layer
+	Members      int      `yaml:"members"`       // networks whose probabilities are averaged, each with a seed of its own
+	SignedLog    []string `yaml:"signed_log"`    // features that enter as sign(x) ln(1+|x|)
+	Clip         float64  `yaml:"clip"`          // standardised inputs are cut at this many standard deviations
+	Epochs       int      `yaml:"epochs"`        // at most
+	Batch        int      `yaml:"batch"`         // rows per step
+	LearningRate float64  `yaml:"learning_rate"` // at the start
+	WeightDecay  float64  `yaml:"weight_decay"`
+	Dropout      float64  `yaml:"dropout"`  // share of hidden units left out per step
+	Patience     int      `yaml:"patience"` // epochs without improvement on the validation part before training stops
+	Seed         int64    `yaml:"seed"`
+}
+
+// ClassWeight says how the rare class is given its weight in training.
+type ClassWeight string
+
+const (
+	Balanced   ClassWeight = "balanced" // both classes weigh the same in sum
+	Unweighted ClassWeight = "none"
+)
+
+// Training says how the rows are divided and weighed.
+type Training struct {
+	Split          Split       `yaml:"split"`
+	ClassWeight    ClassWeight `yaml:"class_weight"`
+	NegativeWeight float64     `yaml:"negative_weight"` // rows of the world that one negative row of the data stands for
+}
+
+// Split gives the shares of the rows, in order of time. They sum to 1.
+type Split struct {
+	Train      float64 `yaml:"train"`
+	Validation float64 `yaml:"validation"`
+	Test       float64 `yaml:"test"`
+}
+
+// ThresholdPolicy says how the decision threshold is chosen on the validation part.
+type ThresholdPolicy string
+
+const (
+	MaxF1            ThresholdPolicy = "max_f1"
+	PrecisionAtLeast ThresholdPolicy = "precision_at_least" // the highest recall with this precision
+	RecallAtLeast    ThresholdPolicy = "recall_at_least"    // the highest precision with this recall
+)
+
+// Threshold is a policy, and the value that it aims at (none for max_f1).
+type Threshold struct {
+	Policy ThresholdPolicy `yaml:"policy"`
+	Value  float64         `yaml:"value"`
+}
+
+// Decision names the two outcomes in predictions.
+type Decision struct {
+	Positive string `yaml:"positive"`
+	Negative string `yaml:"negative"`
+}
+
+// Gates are what a new model must pass before it may serve.
+type Gates struct {
+	MinAveragePrecision float64 `yaml:"min_average_precision"`
+	MinAUC              float64 `yaml:"min_auc"`
+	MaxAPDrop           float64 `yaml:"max_ap_drop"`    // below the champion's average precision on the same rows
+	MaxParityGap        float64 `yaml:"max_parity_gap"` // between the scorer, the training code and the exported file
+	MinRowsPerSecond    float64 `yaml:"min_rows_per_second"`
+}
+
+// Delivery is what the stream guarantees for each record.
+type Delivery string
+
+const (
+	ExactlyOnce Delivery = "exactly-once"
+	AtLeastOnce Delivery = "at-least-once"
+)
+
+// Stream says how the stream runs.
+type Stream struct {
+	Shards         int           `yaml:"shards"`
+	Delivery       Delivery      `yaml:"delivery"`
+	CommitInterval time.Duration `yaml:"commit_interval"`
+	Segment        time.Duration `yaml:"segment"`   // how long one activity attempt runs before it hands on a checkpoint
+	MaxBatch       int           `yaml:"max_batch"` // records per transaction
+}
+
+// SinkKind is where predictions go.
+type SinkKind string
+
+const (
+	Kafka   SinkKind = "kafka"
+	Console SinkKind = "console"
+)
+
+// Sink is the way out.
+type Sink struct {
+	Kind        SinkKind `yaml:"kind"`
+	Topic       string   `yaml:"topic"`
+	DeadLetters string   `yaml:"dead_letters"` // default: the source's topic with ".dlq"
+}
+
+// YAML returns the bytes that Parse was given. They are the Definition's own: read only.
+func (d *Definition) YAML() []byte { return d.yaml }
+
+// Digest is the SHA-256 of the YAML in hexadecimal. A comment changes it too: it names the file, not its meaning.
+func (d *Definition) Digest() string {
+	sum := sha256.Sum256(d.yaml)
+	return hex.EncodeToString(sum[:])
+}
+
+// TrainingSchema returns the columns of the data that is trained on: all of them.
+func (d *Definition) TrainingSchema() []Column { return append([]Column(nil), d.Schema...) }
+
+// StreamSchema returns the columns that a message must have: those that features are made of, in the schema's order. The
+// label and whatever only training needs are not among them.
+func (d *Definition) StreamSchema() []Column {
+	used := make(map[string]bool, len(d.Features))
+	for _, f := range d.Features {
+		used[f.Column] = true
+	}
+	var columns []Column
+	for _, c := range d.Schema {
+		if used[c.Name] {
+			columns = append(columns, c)
+		}
+	}
+	return columns
+}
+
+// FeatureNames returns the names of the model's inputs in order.
+func (d *Definition) FeatureNames() []string {
+	names := make([]string, len(d.Features))
+	for i, f := range d.Features {
+		names[i] = f.Name
+	}
+	return names
+}

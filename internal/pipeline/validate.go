@@ -1,0 +1,187 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// validate returns every broken rule. Each of its parts checks one section of the file.
+func (d *Definition) validate() []Problem {
+	var c checks
+	c.that(pipelineName.MatchString(d.Name), "name",
+		"%q: write lower-case letters, digits, - and _, a letter first, at most 63", d.Name)
+	columns := c.schema(d)
+	c.label(d, columns)
+	features := c.features(d, columns)
+	c.model(&d.Model, features)
+	c.training(&d.Training)
+	c.decisions(d)
+	c.gates(&d.Gates)
+	c.stream(&d.Stream)
+	c.topics(d)
+	return c.problems
+}
+
+// The name becomes part of workflow ids, group ids and transactional ids.
+var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
+
+// Kafka's own rule for topics.
+var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
+
+// checks collects problems.
+type checks struct{ problems []Problem }
+
+// that notes a problem with the field unless the rule holds.
+func (c *checks) that(holds bool, field, message string, args ...any) {
+	if !holds {
+		c.problems = append(c.problems, Problem{Field: field, Message: fmt.Sprintf(message, args...)})
+	}
+}
+
+// between checks a number's range; NaN lies in none.
+func (c *checks) between(v, low, high float64, field string) {
+	c.that(v >= low && v <= high, field, "%v: write a number from %v to %v", v, low, high)
+}
+
+func (c *checks) whole(v, low, high int, field string) {
+	c.that(v >= low && v <= high, field, "%d: write a whole number from %d to %d", v, low, high)
+}
+
+func (c *checks) duration(v, low, high time.Duration, field string) {
+	c.that(v >= low && v <= high, field, "%v: write a duration from %v to %v", v, low, high)
+}
+
+// oneOf checks a word against those allowed.
+func oneOf[T ~string](c *checks, v T, field string, allowed ...T) {
+	words := make([]string, len(allowed))
+	for i, a := range allowed {
+		words[i] = string(a)
+	}
+	c.that(slices.Contains(allowed, v), field, "%q: write %s", string(v), strings.Join(words, " or "))
+}
+
+// schema returns the columns' names.
+func (c *checks) schema(d *Definition) map[string]bool {
+	c.that(len(d.Schema) > 0, "schema", "has no columns; list them as {name: Amount, type: float}")
+	names := make(map[string]bool, len(d.Schema))
+	for i, column := range d.Schema {
+		field := fmt.Sprintf("schema[%d]", i)
+		c.that(column.Name != "", field+".name", "is missing; give the column the name that it has in the data")
+		c.that(!names[column.Name], field+".name", "%q appears twice; remove one of them", column.Name)
+		oneOf(c, column.Type, field+".type", Float, Int, Time)
+		names[column.Name] = true
+	}
+	return names
+}
+
+func (c *checks) label(d *Definition, columns map[string]bool) {
+	c.that(columns[d.OrderBy], "order_by", "%q is no column of the schema; name the one that holds the time", d.OrderBy)
+	c.that(columns[d.Label.Column], "label.column", "%q is no column of the schema; name the one that holds the truth", d.Label.Column)
+	c.that(!math.IsNaN(d.Label.Positive) && !math.IsInf(d.Label.Positive, 0), "label.positive",
+		"%v: write the label column's value in positive rows", d.Label.Positive)
+}
+
+// features returns the features' names.
+func (c *checks) features(d *Definition, columns map[string]bool) map[string]bool {
+	c.that(len(d.Features) > 0, "features", "lists none; name the columns that the model may see")
+	names := make(map[string]bool, len(d.Features))
+	for i, f := range d.Features {
+		field := fmt.Sprintf("features[%d]", i)
+		c.that(f.Name != "", field+".name", "is missing; give the feature a name")
+		c.that(!names[f.Name], field+".name", "%q appears twice; give each feature a name of its own", f.Name)
+		c.that(columns[f.Column], field+".column", "%q is no column of the schema; add it there or correct the name", f.Column)
+		c.that(f.Column != d.Label.Column || f.Column == "", field+".column",
+			"%q is the label; a model must not see the answer, remove the feature", f.Column)
+		oneOf(c, f.Transform, field+".transform", Identity, Log1p)
+		names[f.Name] = true
+	}
+	return names
+}
+
+func (c *checks) model(m *Model, features map[string]bool) {
+	oneOf(c, m.Kind, "model.kind", "mlp")
+	c.that(len(m.Hidden) <= 8, "model.hidden", "has %d layers; write at most 8", len(m.Hidden))
+	for i, units := range m.Hidden {
+		c.whole(units, 1, 4096, fmt.Sprintf("model.hidden[%d]", i))
+	}
+	for i, name := range m.SignedLog {
+		c.that(features[name], fmt.Sprintf("model.signed_log[%d]", i), "%q is no feature; name one of them", name)
+	}
+	c.whole(m.Members, 1, 64, "model.members")
+	c.between(m.Clip, 1, 1e6, "model.clip")
+	c.whole(m.Epochs, 1, 10_000, "model.epochs")
+	c.whole(m.Batch, 1, 1<<20, "model.batch")
+	c.between(m.LearningRate, 1e-9, 1, "model.learning_rate")
+	c.between(m.WeightDecay, 0, 1, "model.weight_decay")
+	c.between(m.Dropout, 0, 0.95, "model.dropout")
+	c.whole(m.Patience, 1, 10_000, "model.patience")
+}
+
+func (c *checks) training(t *Training) {
+	s := t.Split
+	for _, part := range []struct {
+		field string
+		share float64
+	}{{"train", s.Train}, {"validation", s.Validation}, {"test", s.Test}} {
+		c.that(part.share > 0 && part.share < 1, "training.split."+part.field, "%v: write a share between 0 and 1", part.share)
+	}
+	sum := s.Train + s.Validation + s.Test
+	c.that(math.Abs(sum-1) < 1e-9, "training.split", "the shares sum to %v; make them sum to 1", math.Round(sum*1e9)/1e9)
+	oneOf(c, t.ClassWeight, "training.class_weight", Balanced, Unweighted)
+	c.between(t.NegativeWeight, 1e-6, 1e6, "training.negative_weight")
+}
+
+func (c *checks) decisions(d *Definition) {
+	t := d.Threshold
+	oneOf(c, t.Policy, "threshold.policy", MaxF1, PrecisionAtLeast, RecallAtLeast)
+	if t.Policy == PrecisionAtLeast || t.Policy == RecallAtLeast {
+		c.that(t.Value > 0 && t.Value <= 1, "threshold.value", "%v: write the %s to reach, above 0 and at most 1",
+			t.Value, strings.TrimSuffix(string(t.Policy), "_at_least"))
+	} else {
+		c.that(t.Value == 0, "threshold.value", "%v has no meaning for %s; remove it", t.Value, t.Policy)
+	}
+	c.that(d.Decision.Positive != "", "decision.positive", "is empty; name the outcome, such as fraud")
+	c.that(d.Decision.Negative != "", "decision.negative", "is empty; name the outcome, such as genuine")
+	c.that(d.Decision.Positive != d.Decision.Negative, "decision", "both outcomes are called %q; tell them apart", d.Decision.Positive)
+}
+
+func (c *checks) gates(g *Gates) {
+	c.between(g.MinAveragePrecision, 0, 1, "gates.min_average_precision")
+	c.between(g.MinAUC, 0, 1, "gates.min_auc")
+	c.between(g.MaxAPDrop, 0, 1, "gates.max_ap_drop")
+	c.between(g.MaxParityGap, 0, 1, "gates.max_parity_gap")
+	c.between(g.MinRowsPerSecond, 0, 1e9, "gates.min_rows_per_second")
+}
+
+func (c *checks) stream(s *Stream) {
+	c.whole(s.Shards, 1, 1024, "stream.shards")
+	oneOf(c, s.Delivery, "stream.delivery", ExactlyOnce, AtLeastOnce)
+	c.duration(s.CommitInterval, time.Millisecond, 30*time.Second, "stream.commit_interval")
+	c.duration(s.Segment, time.Second, time.Hour, "stream.segment")
+	c.whole(s.MaxBatch, 1, 100_000, "stream.max_batch")
+}
+
+func (c *checks) topics(d *Definition) {
+	oneOf(c, d.Source.Format, "source.format", "json")
+	err := d.Source.Start.Validate()
+	c.that(err == nil, "source.start", "%v", err)
+	oneOf(c, d.Sink.Kind, "sink.kind", Kafka, Console)
+	c.topic(d.Source.Topic, "source.topic")
+	c.topic(d.Sink.DeadLetters, "sink.dead_letters")
+	c.that(d.Sink.DeadLetters != d.Source.Topic, "sink.dead_letters", "is the source's topic: dead letters would be read again; write another")
+	if d.Sink.Kind == Console && d.Sink.Topic == "" {
+		return
+	}
+	c.topic(d.Sink.Topic, "sink.topic")
+	c.that(d.Sink.Topic != d.Source.Topic, "sink.topic", "is the source's topic: predictions would be scored again; write another")
+	c.that(d.Sink.Topic != d.Sink.DeadLetters, "sink.topic", "is the dead letters' topic; write another")
+}
+
+func (c *checks) topic(name, field string) {
+	c.that(topicName.MatchString(name) && name != "." && name != "..", field,
+		"%q is no topic name; write 1 to 249 letters, digits, dots, - and _", name)
+}
