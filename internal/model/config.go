@@ -1,0 +1,107 @@
+package model
+
+import (
+	"fmt"
+	"math"
+)
+
+// Config says what network to train and how. The zero value is a sound start for some ten thousand rows.
+type Config struct {
+	Hidden  []int // units of the hidden layers; default 64, 64
+	Members int   // networks trained with seeds of their own, averaged; default 3
+
+	SignedLog []bool  // per feature: replace x by sign(x)*log(1+|x|) first; nil means none
+	Clip      float32 // standardised values are cut off at +-Clip; default 30
+	Bins      int     // piecewise-linear encoding: intervals per feature between training quantiles; default 0, no encoding
+
+	Epochs       int     // most epochs per member; the learning rate falls to 0 over them; default 40
+	Batch        int     // rows per step; default 256
+	LearningRate float64 // default 2e-3
+	WeightDecay  float64 // decoupled, on weights only, times the learning rate; default 0
+	Dropout      float64 // share of hidden units dropped while training; default 0
+	Patience     int     // epochs without a better validation score before a member stops; default Epochs, never early
+	Seed         int64   // of everything random; default 0 is a seed like any other
+
+	ClassWeight    string  // "none" (default): rows weigh what Rows.W says; "balanced": then both classes are made equally heavy
+	NegativeWeight float64 // weight of a negative row where Rows.W is nil; a positive one weighs 1; default 1
+}
+
+// The values of Config.ClassWeight.
+const (
+	ClassWeightNone     = "none"
+	ClassWeightBalanced = "balanced"
+)
+
+func (c Config) withDefaults() Config {
+	if len(c.Hidden) == 0 {
+		c.Hidden = []int{64, 64}
+	}
+	if c.Members == 0 {
+		c.Members = 3
+	}
+	if c.Clip == 0 {
+		c.Clip = 30
+	}
+	if c.Epochs == 0 {
+		c.Epochs = 40
+	}
+	if c.Batch == 0 {
+		c.Batch = 256
+	}
+	if c.LearningRate == 0 {
+		c.LearningRate = 2e-3
+	}
+	if c.Patience == 0 {
+		c.Patience = c.Epochs
+	}
+	if c.ClassWeight == "" {
+		c.ClassWeight = ClassWeightNone
+	}
+	if c.NegativeWeight == 0 {
+		c.NegativeWeight = 1
+	}
+	return c
+}
+
+func (c Config) validate(features int) error {
+	refuse := func(format string, values ...any) error {
+		return fmt.Errorf("model configuration: "+format+": %w", append(values, ErrInvalid)...)
+	}
+	if len(c.Hidden) >= maxLayers {
+		return refuse("hidden has %d layers, want fewer than %d", len(c.Hidden), maxLayers)
+	}
+	for _, units := range c.Hidden {
+		if units < 1 || units > maxUnits {
+			return refuse("hidden has a layer of %d units, want 1 to %d", units, maxUnits)
+		}
+	}
+	switch {
+	case c.Members < 1 || c.Members > maxMembers:
+		return refuse("members is %d, want 1 to %d", c.Members, maxMembers)
+	case c.SignedLog != nil && len(c.SignedLog) != features:
+		return refuse("signed log names %d features where there are %d", len(c.SignedLog), features)
+	case !within(float64(c.Clip), 0.5, 1e6):
+		return refuse("clip is %v, want 0.5 to 1e6 standard deviations", c.Clip)
+	case c.Bins < 0 || c.Bins*features > maxBins:
+		return refuse("bins is %d, want 0 to %d for %d features", c.Bins, maxBins/features, features)
+	case c.Epochs < 1 || c.Epochs > 100_000:
+		return refuse("epochs is %d, want 1 to 100000", c.Epochs)
+	case c.Batch < 1 || c.Batch > 1<<16:
+		return refuse("batch is %d, want 1 to %d", c.Batch, 1<<16)
+	case !within(c.LearningRate, 1e-9, 10):
+		return refuse("learning rate is %v, want 1e-9 to 10", c.LearningRate)
+	case !within(c.WeightDecay, 0, 100):
+		return refuse("weight decay is %v, want 0 to 100", c.WeightDecay)
+	case !within(c.Dropout, 0, 0.95):
+		return refuse("dropout is %v, want 0 to 0.95", c.Dropout)
+	case c.Patience < 1:
+		return refuse("patience is %d, want at least 1 epoch", c.Patience)
+	case c.ClassWeight != ClassWeightNone && c.ClassWeight != ClassWeightBalanced:
+		return refuse("class weight is %q, want %q or %q", c.ClassWeight, ClassWeightNone, ClassWeightBalanced)
+	case !within(c.NegativeWeight, 1e-6, 1e6):
+		return refuse("negative weight is %v, want 1e-6 to 1e6", c.NegativeWeight)
+	}
+	return nil
+}
+
+func within(v, low, high float64) bool { return !math.IsNaN(v) && v >= low && v <= high }

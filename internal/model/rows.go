@@ -1,0 +1,84 @@
+package model
+
+import "fmt"
+
+// Rows are examples, flat: X is [N, F] row-major, Y the labels (0 or 1), W what a row stands for in the world (nil: see
+// Config.NegativeWeight). The slices are only read.
+type Rows struct {
+	X []float32
+	Y []float32
+	W []float32
+	F int
+}
+
+// Len is the number of rows.
+func (r Rows) Len() int { return len(r.Y) }
+
+func (r Rows) validate(name string, features int) error {
+	refuse := func(format string, values ...any) error {
+		return fmt.Errorf(name+" rows: "+format+": %w", append(values, ErrInvalid)...)
+	}
+	if r.F != features || features == 0 {
+		return refuse("%d columns for %d feature names", r.F, features)
+	}
+	if len(r.X) != len(r.Y)*r.F || (r.W != nil && len(r.W) != len(r.Y)) {
+		return refuse("%d values and %d weights for %d labels of %d columns", len(r.X), len(r.W), len(r.Y), r.F)
+	}
+	if !finite(r.X) {
+		return refuse("a value is not finite")
+	}
+	positives := 0
+	for i, y := range r.Y {
+		if y != 0 && y != 1 {
+			return refuse("label %d is %v, want 0 or 1", i, y)
+		}
+		if r.W != nil && !within(float64(r.W[i]), 1e-9, 1e9) {
+			return refuse("weight %d is %v, want a positive number", i, r.W[i])
+		}
+		positives += int(y)
+	}
+	if positives == 0 || positives == len(r.Y) {
+		return refuse("%d of %d are positive; there must be some of both classes", positives, len(r.Y))
+	}
+	return nil
+}
+
+// worldWeights are the weights that metrics use.
+func (r Rows) worldWeights(cfg Config) []float32 {
+	if r.W != nil {
+		return r.W
+	}
+	weights := make([]float32, r.Len())
+	for i, y := range r.Y {
+		weights[i] = 1
+		if y == 0 {
+			weights[i] = float32(cfg.NegativeWeight)
+		}
+	}
+	return weights
+}
+
+// trainingWeights are the world weights, with the classes balanced if so configured, scaled to a mean of 1 so that the learning
+// rate means the same whatever the weights are.
+func (r Rows) trainingWeights(cfg Config) []float32 {
+	world := r.worldWeights(cfg)
+	var total, positive float64
+	for i, w := range world {
+		total += float64(w)
+		positive += float64(w) * float64(r.Y[i])
+	}
+	forNegative := float64(r.Len()) / total
+	forPositive := forNegative
+	if cfg.ClassWeight == ClassWeightBalanced {
+		forPositive *= total / (2 * positive)
+		forNegative *= total / (2 * (total - positive))
+	}
+	weights := make([]float32, len(world))
+	for i, w := range world {
+		weights[i] = float32(float64(w) * forNegative)
+		if r.Y[i] == 1 {
+			weights[i] = float32(float64(w) * forPositive)
+		}
+	}
+	return weights
+}

@@ -1,0 +1,69 @@
+package model
+
+import "math"
+
+// adamW is Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019). Gorgonia's own
+// solver keeps its moments to itself; this one is three exported fields, so that a checkpoint holds all of it and a resumed
+// run takes the same steps bit for bit.
+type adamW struct {
+	Steps         int64
+	First, Second [][]float32 // moving means of the gradient and of its square, per parameter
+}
+
+const (
+	adamBeta1   = 0.9
+	adamBeta2   = 0.999
+	adamEpsilon = 1e-8
+)
+
+func newAdamW(params [][]float32) *adamW {
+	a := &adamW{}
+	for _, p := range params {
+		a.First = append(a.First, make([]float32, len(p)))
+		a.Second = append(a.Second, make([]float32, len(p)))
+	}
+	return a
+}
+
+// step moves every parameter against its gradient and sets the gradient to zero for the next run.
+func (a *adamW) step(n *network, rate, decay float64) error {
+	a.Steps++
+	correct1 := 1 - math.Pow(adamBeta1, float64(a.Steps))
+	correct2 := 1 - math.Pow(adamBeta2, float64(a.Steps))
+	for i, params := range n.params {
+		gradient, err := n.gradient(i)
+		if err != nil {
+			return err
+		}
+		shrink := float32(1)
+		if n.decayed[i] {
+			shrink = float32(1 - rate*decay)
+		}
+		scale, second := float32(rate/correct1), float32(1/math.Sqrt(correct2))
+		m, v := a.First[i], a.Second[i]
+		for j, g := range gradient {
+			m[j] += (1 - adamBeta1) * (g - m[j])
+			v[j] += (1 - adamBeta2) * (g*g - v[j])
+			root := float32(math.Sqrt(float64(v[j])))
+			params[j] = params[j]*shrink - scale*m[j]/(root*second+adamEpsilon)
+			gradient[j] = 0
+		}
+	}
+	return nil
+}
+
+// schedule is the learning rate of a step: a short linear rise, then half a cosine down to 0 at the last step.
+type schedule struct {
+	Rate  float64
+	Total int64
+}
+
+const warmUpSteps = 100
+
+func (s schedule) at(step int64) float64 {
+	warm := min(warmUpSteps, s.Total/10)
+	if step < warm {
+		return s.Rate * float64(step+1) / float64(warm)
+	}
+	return s.Rate * 0.5 * (1 + math.Cos(math.Pi*float64(step-warm)/float64(s.Total-warm)))
+}
