@@ -1,0 +1,141 @@
+package score
+
+import (
+	"math"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"temporal-streaming/internal/record"
+)
+
+// encoder writes predictions. What is the same in all of them is written once, when it is made.
+type encoder struct {
+	topic     string
+	threshold float32
+	positive  []byte // from `,"decision":` to `"partition":`
+	negative  []byte
+	scoredAt  []byte // from `,"scored_at":` to the closing brace
+	event     stamp
+	scored    stamp
+}
+
+func newEncoder(b *Bundle, topic string) encoder {
+	middle := func(decision string) []byte {
+		out := appendString([]byte(`,"decision":`), decision)
+		out = appendFloat(append(out, `,"threshold":`...), b.Model.Threshold)
+		out = appendString(append(out, `,"model":`...), b.Name)
+		out = appendString(append(out, `,"model_version":`...), b.Version)
+		out = appendString(append(out, `,"topic":`...), topic)
+		return append(out, `,"partition":`...)
+	}
+	return encoder{
+		topic:     topic,
+		threshold: b.Model.Threshold,
+		positive:  middle(b.Definition.Decision.Positive),
+		negative:  middle(b.Definition.Decision.Negative),
+	}
+}
+
+// startBatch sets the time that the batch's predictions are stamped with.
+func (e *encoder) startBatch(now time.Time) {
+	e.scoredAt = append(e.scoredAt[:0], `,"scored_at":"`...)
+	e.scoredAt = e.scored.append(e.scoredAt, now.UnixMilli())
+	e.scoredAt = append(e.scoredAt, `"}`...)
+}
+
+// prediction appends the JSON of one row's prediction.
+func (e *encoder) prediction(out []byte, m *record.Message, p *pending, row int, probability float32) []byte {
+	out = append(out, `{"id":`...)
+	out = e.id(out, m, p.n, row)
+	if p.id != nil {
+		out = append(out, `,"source_id":`...)
+		out = appendToken(out, p.id)
+	}
+	out = append(out, `,"probability":`...)
+	out = appendFloat(out, probability)
+	if probability >= e.threshold {
+		out = append(out, e.positive...)
+	} else {
+		out = append(out, e.negative...)
+	}
+	out = strconv.AppendInt(out, int64(m.Partition), 10)
+	out = append(out, `,"offset":`...)
+	out = strconv.AppendInt(out, m.Offset, 10)
+	out = append(out, `,"row":`...)
+	out = strconv.AppendInt(out, int64(row), 10)
+	out = append(out, `,"event_time":"`...)
+	out = e.event.append(out, m.Timestamp)
+	out = append(out, '"')
+	return append(out, e.scoredAt...)
+}
+
+// id appends the prediction's id, as Prediction describes it.
+func (e *encoder) id(out []byte, m *record.Message, rows, row int) []byte {
+	out = append(out, '"')
+	if len(m.Key) > 0 && utf8.Valid(m.Key) {
+		out = appendEscaped(out, m.Key)
+	} else {
+		out = appendEscaped(out, e.topic)
+		out = append(out, '-')
+		out = strconv.AppendInt(out, int64(m.Partition), 10)
+		out = append(out, '-')
+		out = strconv.AppendInt(out, m.Offset, 10)
+	}
+	if rows > 1 {
+		out = append(out, '#')
+		out = strconv.AppendInt(out, int64(row), 10)
+	}
+	return append(out, '"')
+}
+
+// appendFloat writes a finite float32 with as few digits as identify it, in the form that encoding/json chooses.
+func appendFloat(out []byte, v float32) []byte {
+	format := byte('f')
+	if a := math.Abs(float64(v)); a != 0 && (a < 1e-6 || a >= 1e21) {
+		format = 'e'
+	}
+	return strconv.AppendFloat(out, float64(v), format, -1, 32)
+}
+
+// appendString writes a JSON string.
+func appendString(out []byte, s string) []byte {
+	return append(appendEscaped(append(out, '"'), s), '"')
+}
+
+// appendEscaped writes text between a JSON string's quotes: quotes, backslashes and control characters are escaped, and bytes
+// that are not UTF-8 become U+FFFD.
+func appendEscaped[T string | []byte](out []byte, s T) []byte {
+	const hex = "0123456789abcdef"
+	for i := 0; i < len(s); {
+		c := s[i]
+		switch {
+		case c == '"' || c == '\\':
+			out = append(out, '\\', c)
+		case c < 0x20 || c == 0x7f:
+			out = append(out, '\\', 'u', '0', '0', hex[c>>4], hex[c&15])
+		case c < utf8.RuneSelf:
+			out = append(out, c)
+		default:
+			r, size := utf8.DecodeRune([]byte(s[i:min(len(s), i+utf8.UTFMax)]))
+			out = utf8.AppendRune(out, r)
+			i += size
+			continue
+		}
+		i++
+	}
+	return out
+}
+
+// appendToken writes a JSON number or string that was checked on its way in; only invalid UTF-8 is left to mend.
+func appendToken(out, token []byte) []byte {
+	if utf8.Valid(token) {
+		return append(out, token...)
+	}
+	for len(token) > 0 {
+		r, size := utf8.DecodeRune(token)
+		out = utf8.AppendRune(out, r)
+		token = token[size:]
+	}
+	return out
+}
