@@ -1,0 +1,252 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// ErrUnreachable is returned by the calls of this file when no broker answers in time.
+var ErrUnreachable = errors.New("kafka cannot be reached")
+
+// ErrUnknownTopic is returned when a topic does not exist.
+var ErrUnknownTopic = errors.New("topic does not exist")
+
+// TopicSpec is a topic that should exist.
+type TopicSpec struct {
+	Name       string
+	Partitions int               // default 1
+	Replicas   int               // default: the broker's
+	Config     map[string]string // such as max.message.bytes; only used on creation
+}
+
+// Cluster is what Ping learns.
+type Cluster struct {
+	Brokers []string       // host:port
+	Topics  map[string]int // partitions of each topic that the user may see
+}
+
+// GroupPosition is where a group stands in one partition.
+type GroupPosition struct {
+	Partition int32
+	Committed int64 // next to be read, -1 if nothing is committed
+	First     int64 // the oldest offset that the broker has
+	End       int64 // one after the newest
+}
+
+// Lag is how many offsets lie between the group and the end; without a committed
+// offset it counts from the oldest record.
+func (g GroupPosition) Lag() int64 { return g.End - max(g.Committed, g.First) }
+
+// Ping asks the brokers who they are and which topics there are.
+func Ping(ctx context.Context, k Kafka) (Cluster, error) {
+	var c Cluster
+	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
+		m, err := a.GetMetadata(nil, true, millis(ctx))
+		if err != nil {
+			return unreachable(err)
+		}
+		c.Topics = make(map[string]int, len(m.Topics))
+		for name, t := range m.Topics {
+			c.Topics[name] = len(t.Partitions)
+		}
+		for _, b := range m.Brokers {
+			c.Brokers = append(c.Brokers, fmt.Sprintf("%s:%d", b.Host, b.Port))
+		}
+		return nil
+	})
+	if err != nil {
+		return Cluster{}, fmt.Errorf("ping kafka %s: %w", k, err)
+	}
+	return c, nil
+}
+
+// Partitions answers how many partitions a topic has; ErrUnknownTopic if there is none.
+func Partitions(ctx context.Context, k Kafka, topic string) (int, error) {
+	n := 0
+	err := withAdmin(ctx, k, func(a *kafka.AdminClient) (err error) {
+		n, err = partitions(a, topic, millis(ctx))
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("describe topic %s at %s: %w", topic, k, err)
+	}
+	return n, nil
+}
+
+// EnsureTopics creates the topics that do not exist and leaves the others as they are.
+// When it returns, clients that connect afresh find all of them.
+func EnsureTopics(ctx context.Context, k Kafka, topics ...TopicSpec) error {
+	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
+		var specs []kafka.TopicSpecification
+		for _, t := range topics {
+			replicas := t.Replicas
+			if replicas == 0 {
+				replicas = -1 // the broker's default.replication.factor
+			}
+			specs = append(specs, kafka.TopicSpecification{
+				Topic: t.Name, NumPartitions: max(1, t.Partitions), ReplicationFactor: replicas, Config: t.Config,
+			})
+		}
+		results, err := a.CreateTopics(ctx, specs)
+		if err != nil {
+			return unreachable(err)
+		}
+		for _, r := range results {
+			if c := r.Error.Code(); c != kafka.ErrNoError && c != kafka.ErrTopicAlreadyExists {
+				return fmt.Errorf("%s: %w", r.Topic, r.Error)
+			}
+		}
+		return awaitTopics(ctx, a, topics)
+	})
+	if err != nil {
+		return fmt.Errorf("create topics at %s: %w", k, err)
+	}
+	return nil
+}
+
+// awaitTopics waits until metadata shows the topics with leaders, which follows their
+// creation by some milliseconds.
+func awaitTopics(ctx context.Context, a *kafka.AdminClient, topics []TopicSpec) error {
+	for _, t := range topics {
+		for {
+			n, err := partitions(a, t.Name, millis(ctx))
+			if err == nil && n > 0 {
+				break
+			}
+			select {
+			case <-ctx.Done():
+				return fmt.Errorf("%s: %w", t.Name, errors.Join(ctx.Err(), err))
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	return nil
+}
+
+// DeleteTopics deletes topics; those that do not exist are no error. Records are gone for good.
+func DeleteTopics(ctx context.Context, k Kafka, topics ...string) error {
+	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
+		results, err := a.DeleteTopics(ctx, topics)
+		if err != nil {
+			return unreachable(err)
+		}
+		for _, r := range results {
+			if c := r.Error.Code(); c != kafka.ErrNoError && c != kafka.ErrUnknownTopicOrPart {
+				return fmt.Errorf("%s: %w", r.Topic, r.Error)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("delete topics at %s: %w", k, err)
+	}
+	return nil
+}
+
+// Group answers where a consumer group stands in every partition of a topic.
+func Group(ctx context.Context, k Kafka, group, topic string) ([]GroupPosition, error) {
+	c, err := kafka.NewConsumer(k.client("temporal-streaming-status", kafka.ConfigMap{
+		"group.id":               group,
+		"enable.auto.commit":     false,
+		"go.logs.channel.enable": true,
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("describe group %s at %s: %w", group, k, err)
+	}
+	defer c.Close()
+	go discardLogs(c.Logs())
+	positions, err := groupPositions(ctx, c, topic)
+	if err != nil {
+		return nil, fmt.Errorf("describe group %s on %s at %s: %w", group, topic, k, err)
+	}
+	return positions, nil
+}
+
+func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]GroupPosition, error) {
+	n, err := partitions(c, topic, millis(ctx))
+	if err != nil {
+		return nil, err
+	}
+	asked := make([]kafka.TopicPartition, n)
+	for i := range asked {
+		asked[i] = kafka.TopicPartition{Topic: &topic, Partition: int32(i)}
+	}
+	committed, err := c.Committed(asked, millis(ctx))
+	if err != nil {
+		return nil, unreachable(err)
+	}
+	positions := make([]GroupPosition, n)
+	for i, tp := range committed {
+		low, high, err := c.QueryWatermarkOffsets(topic, tp.Partition, millis(ctx))
+		if err != nil {
+			return nil, unreachable(err)
+		}
+		positions[i] = GroupPosition{Partition: tp.Partition, Committed: max(-1, int64(tp.Offset)), First: low, End: high}
+	}
+	return positions, nil
+}
+
+// metadata is what consumers, producers and admin clients have in common.
+type metadata interface {
+	GetMetadata(topic *string, allTopics bool, timeoutMs int) (*kafka.Metadata, error)
+}
+
+func partitions(m metadata, topic string, timeoutMs int) (int, error) {
+	md, err := m.GetMetadata(&topic, false, timeoutMs)
+	if err != nil {
+		return 0, unreachable(err)
+	}
+	t := md.Topics[topic]
+	switch t.Error.Code() {
+	case kafka.ErrNoError:
+		return len(t.Partitions), nil
+	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic:
+		return 0, fmt.Errorf("%s: %w", topic, ErrUnknownTopic)
+	}
+	return 0, fmt.Errorf("%s: %w", topic, t.Error)
+}
+
+func withAdmin(ctx context.Context, k Kafka, f func(*kafka.AdminClient) error) error {
+	if err := k.Validate(); err != nil {
+		return err
+	}
+	a, err := kafka.NewAdminClient(k.client("temporal-streaming-admin", kafka.ConfigMap{"go.logs.channel.enable": true}))
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	go discardLogs(a.Logs())
+	return f(a)
+}
+
+// unreachable marks the client's ways to say that nobody answered.
+func unreachable(err error) error {
+	switch code(err) {
+	case kafka.ErrTransport, kafka.ErrTimedOut, kafka.ErrAllBrokersDown, kafka.ErrResolve, kafka.ErrTimedOutQueue:
+		return fmt.Errorf("%w: %w", ErrUnreachable, err)
+	}
+	return err
+}
+
+// millis is the time left for a call: that of ctx, but never more than ten seconds.
+func millis(ctx context.Context) int {
+	left := 10 * time.Second
+	if deadline, ok := ctx.Deadline(); ok {
+		left = min(left, time.Until(deadline))
+	}
+	return max(1, int(left.Milliseconds()))
+}
+
+func discardLogs(logs <-chan kafka.LogEvent) {
+	for range logs {
+	}
+}
+
+func discardEvents(events <-chan kafka.Event) {
+	for range events {
+	}
+}

@@ -1,0 +1,102 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+
+	"temporal-streaming/internal/record"
+)
+
+// score has a batch scored and sends the results. If the processor panics, the batch is
+// cut in half until the record to blame is alone: log2(batch) + 1 panics for one bad
+// record. That record becomes a dead letter, and the others are scored as usual.
+func (s *session) score(ctx context.Context, in []record.Message) error {
+	what, stack := s.process(in)
+	switch {
+	case what == "":
+		return s.emit(ctx, in)
+	case len(in) > 1:
+		half := len(in) / 2
+		if err := s.score(ctx, in[:half]); err != nil {
+			return err
+		}
+		return s.score(ctx, in[half:])
+	}
+	s.Logger.Error("processor panics on a record; it goes to the dead letters",
+		slog.Int("partition", int(in[0].Partition)), slog.Int64("offset", in[0].Offset),
+		slog.String("panic", what), slog.String("stack", stack))
+	s.sends = append(s.sends[:0], s.deadLetter(&in[0], ReasonPanic, what))
+	s.txn.DeadLetters++
+	return s.deliver(ctx)
+}
+
+// process calls the processor and answers what it panicked with, if it did.
+func (s *session) process(in []record.Message) (what, stack string) {
+	defer func() {
+		if r := recover(); r != nil {
+			what = fmt.Sprint("panic: ", r)
+			if len(in) == 1 {
+				stack = string(debug.Stack())
+			}
+		}
+	}()
+	s.out.Reset()
+	s.processor.Process(in, &s.out)
+	return "", ""
+}
+
+// emit sends the results of a batch, in the order of its records. A record without a
+// result would be lost in silence, so it becomes a dead letter as well.
+func (s *session) emit(ctx context.Context, in []record.Message) error {
+	s.sends = s.sends[:0]
+	covered := 0 // records before this one have a result
+	for i := range s.out.Results {
+		r := &s.out.Results[i]
+		if r.Input < 0 || r.Input >= len(in) {
+			continue // a result of no record: nothing to name it by
+		}
+		for ; covered < r.Input; covered++ {
+			s.reject(&in[covered], ReasonNoResult, "the processor gave no result")
+		}
+		covered = max(covered, r.Input+1)
+		if r.Kind == DeadLetterKind {
+			s.reject(&in[r.Input], r.Reason, r.Detail)
+		} else {
+			s.predict(&in[r.Input], r)
+		}
+	}
+	for ; covered < len(in); covered++ {
+		s.reject(&in[covered], ReasonNoResult, "the processor gave no result")
+	}
+	return s.deliver(ctx)
+}
+
+func (s *session) predict(m *record.Message, r *Result) {
+	if limit := s.limits.recordBytes; limit > 0 && len(r.Key)+len(r.Value) > limit {
+		s.reject(m, ReasonTooLarge, "the prediction is larger than the output topic takes")
+		return
+	}
+	s.txn.Predictions++
+	if s.Sink == SinkConsole {
+		s.printed = append(append(s.printed, r.Value...), '\n')
+		return
+	}
+	s.sends = append(s.sends, outgoing{topic: &s.Output, partition: m.Partition, key: r.Key, value: r.Value})
+}
+
+func (s *session) reject(m *record.Message, reason, detail string) {
+	s.txn.DeadLetters++
+	s.sends = append(s.sends, s.deadLetter(m, reason, detail))
+}
+
+func (s *session) deliver(ctx context.Context) error {
+	// As with the commit, the end of ctx does not cut a batch in two.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TransactionTimeout)
+	defer cancel()
+	if err := s.snk.send(ctx, s.sends); err != nil {
+		return fmt.Errorf("send results of %s: %w", s.id(), err)
+	}
+	return nil
+}

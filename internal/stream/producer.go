@@ -1,0 +1,218 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// producer is the sink over the client library.
+type producer struct {
+	*confluent
+	p     *kafka.Producer
+	from  *consumer
+	sizes map[*string]int32 // partitions of each topic written to
+	msg   kafka.Message     // reused: Produce copies it
+
+	failure atomic.Pointer[failure] // the first delivery that failed
+	largest atomic.Int64            // of the records refused for their size
+	barrier chan chan struct{}
+	done    chan struct{}
+}
+
+type failure struct{ err error }
+
+// watch takes the client's events, which are failed deliveries and trouble that the
+// client mends by itself.
+func (s *producer) watch() {
+	defer close(s.done)
+	for {
+		select {
+		case e, open := <-s.p.Events():
+			if !open {
+				return
+			}
+			switch e := e.(type) {
+			case *kafka.Message:
+				if err := e.TopicPartition.Error; err != nil {
+					s.failure.CompareAndSwap(nil, &failure{err})
+				}
+			case kafka.Error:
+				if e.IsFatal() {
+					s.failure.CompareAndSwap(nil, &failure{e})
+				} else {
+					s.note(e)
+				}
+			}
+		case reached := <-s.barrier:
+			close(reached)
+		}
+	}
+}
+
+func (s *producer) init(ctx context.Context) error {
+	if s.Delivery == ExactlyOnce {
+		for {
+			err := s.p.InitTransactions(ctx)
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil || !retryable(err) {
+				return err
+			}
+		}
+	}
+	topics := []*string{&s.DeadLetters}
+	if s.Sink == SinkKafka {
+		topics = append(topics, &s.Output)
+	}
+	for _, topic := range topics {
+		n, err := partitions(s.p, *topic, millis(ctx))
+		if err != nil {
+			return err
+		}
+		s.sizes[topic] = int32(n)
+	}
+	return nil
+}
+
+func (s *producer) begin() error {
+	s.failure.Store(nil)
+	s.largest.Store(0)
+	if s.Delivery != ExactlyOnce {
+		return nil
+	}
+	return s.p.BeginTransaction()
+}
+
+func (s *producer) send(ctx context.Context, records []outgoing) error {
+	for i := range records {
+		r := &records[i]
+		s.msg.TopicPartition.Topic = r.topic
+		s.msg.TopicPartition.Partition = r.partition % s.sizes[r.topic]
+		s.msg.Key, s.msg.Value, s.msg.Headers = r.key, r.value, s.msg.Headers[:0]
+		for _, h := range r.headers {
+			s.msg.Headers = append(s.msg.Headers, kafka.Header{Key: h.key, Value: h.value})
+		}
+		if size := int64(len(r.key) + len(r.value)); size > s.largest.Load() {
+			s.largest.Store(size)
+		}
+		for {
+			err := s.p.Produce(&s.msg, nil)
+			if err == nil {
+				break
+			}
+			if code(err) != kafka.ErrQueueFull {
+				return s.sized(err)
+			}
+			// Back-pressure: more is waiting to be sent than SendBytes allows.
+			if ctx.Err() != nil {
+				return fmt.Errorf("%w: %w", ctx.Err(), err)
+			}
+			s.p.Flush(10)
+		}
+	}
+	return nil
+}
+
+func (s *producer) commit(ctx context.Context, next []int64) error {
+	parts := make([]kafka.TopicPartition, len(next))
+	for i, p := range s.from.parts {
+		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i])}
+	}
+	if s.Delivery != ExactlyOnce {
+		return s.acknowledge(ctx, parts)
+	}
+	group, err := s.from.c.GetConsumerGroupMetadata()
+	if err != nil {
+		return err
+	}
+	if err := s.again(ctx, func() error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
+		return s.sized(err)
+	}
+	return s.sized(s.again(ctx, func() error { return s.p.CommitTransaction(ctx) }))
+}
+
+// acknowledge is the commit without transactions: everything sent is on the broker, then
+// the offsets follow.
+func (s *producer) acknowledge(ctx context.Context, next []kafka.TopicPartition) error {
+	for s.p.Flush(100) > 0 {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%d records are not acknowledged: %w", s.p.Len(), ctx.Err())
+		}
+		if f := s.failure.Load(); f != nil {
+			break
+		}
+	}
+	// Flush returns when the events are taken from the client's queue, but watch may still
+	// hold the last of them. It takes part in this only after it has dealt with that one.
+	reached := make(chan struct{})
+	select {
+	case s.barrier <- reached:
+		<-reached
+	case <-s.done:
+	}
+	if f := s.failure.Load(); f != nil {
+		return s.sized(f.err)
+	}
+	return s.again(ctx, func() error {
+		_, err := s.from.c.CommitOffsets(next)
+		return err
+	})
+}
+
+// again repeats a call while the client says that it may be repeated.
+func (s *producer) again(ctx context.Context, call func() error) error {
+	for {
+		err := call()
+		if err == nil || !retryable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// sized marks an error whose cause is that a record was too large. A transaction only
+// says that it failed; the delivery report says why.
+func (s *producer) sized(err error) error {
+	if err == nil {
+		return nil
+	}
+	cause := err
+	if f := s.failure.Load(); f != nil && code(f.err) == kafka.ErrMsgSizeTooLarge {
+		cause = f.err
+	}
+	if code(cause) != kafka.ErrMsgSizeTooLarge {
+		return err
+	}
+	return &errTooLarge{size: int(s.largest.Load()), cause: errors.Join(err, cause)}
+}
+
+func (s *producer) abort(ctx context.Context) {
+	purge := kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking
+	if err := s.p.Purge(purge); err != nil {
+		s.Logger.Debug("purge producer", "error", err)
+	}
+	if s.Delivery == ExactlyOnce {
+		// Best effort: if it fails, the successor's init aborts what is open.
+		if err := s.p.AbortTransaction(ctx); err != nil {
+			s.Logger.Debug("abort transaction", "error", err)
+		}
+	}
+}
+
+func (s *producer) close() {
+	if err := s.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking); err != nil {
+		s.Logger.Debug("purge producer", "error", err)
+	}
+	s.p.Close()
+	<-s.done
+}

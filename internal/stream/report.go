@@ -1,0 +1,110 @@
+package stream
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+)
+
+// committed takes a transaction into the books, once it stands.
+func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64) {
+	copy(l.next, next)
+	l.counts.Records += txn.Records
+	l.counts.Predictions += txn.Predictions
+	l.counts.DeadLetters += txn.DeadLetters
+	l.counts.Commits++
+	l.commits = now
+	l.meter.add(now, stamps)
+}
+
+// failed takes the end of a session into the books.
+func (l *Loop) failed(err error) {
+	l.lastErr, l.errAt = err.Error(), l.Now()
+	var large *errTooLarge
+	if errors.As(err, &large) {
+		l.limits.recordBytes = smaller(l.limits.recordBytes, large.size)
+		l.Logger.Warn("record refused as too large; larger ones are cut from now on",
+			slog.Any("error", err), slog.Int("limit", l.limits.recordBytes),
+			slog.String("do", "give the dead-letter topic a max.message.bytes above the input topic's"))
+		return
+	}
+	level := slog.LevelWarn
+	if errors.Is(err, ErrOffsetLost) {
+		level = slog.LevelError
+	}
+	l.Logger.Log(nil, level, "stream interrupted", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
+}
+
+// smaller is the next limit to try after a record of size was refused under limit.
+func smaller(limit, size int) int {
+	if limit == 0 || size > 0 && size < limit {
+		limit = size
+	}
+	return max(limit/2, smallestLimit)
+}
+
+// smallestLimit leaves room for coordinates and a beginning. No broker is set below it.
+const smallestLimit = 4 << 10
+
+// note takes trouble that the client mends by itself: shown, never acted on. It may be
+// called from any goroutine.
+func (l *Loop) note(err error) {
+	select {
+	case l.notes <- err:
+	default: // the loop has not yet read what came before, which says the same
+	}
+}
+
+// publish calls Progress, if it is due.
+func (l *Loop) publish(now bool) {
+	at := l.Now()
+	if !now && at.Sub(l.told) < l.ProgressInterval {
+		return
+	}
+	l.told = at
+	l.readNotes(at)
+	l.Progress(l.progress(at))
+}
+
+func (l *Loop) readNotes(at time.Time) {
+	for {
+		select {
+		case err := <-l.notes:
+			text := err.Error()
+			if do := advice(err, l.Kafka); do != "" {
+				text += "; " + do
+			}
+			if text != l.lastErr {
+				l.Logger.Warn("kafka client reports", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
+			}
+			l.lastErr, l.errAt = text, at
+		default:
+			return
+		}
+	}
+}
+
+func (l *Loop) progress(at time.Time) Progress {
+	p := Progress{
+		State: l.state, Counts: l.counts, Model: l.Model, ModelVersion: l.ModelVersion,
+		LastError: l.lastErr, LastErrorAt: l.errAt, LastCommit: l.commits, At: at,
+		Partitions: make([]PartitionProgress, len(l.Partitions)),
+	}
+	p.RecordsPerSecond, p.P50Millis, p.P99Millis = l.meter.read(at)
+	for i, n := range l.Partitions {
+		q := PartitionProgress{Partition: n, Next: l.next[i], High: l.ends[i], Lag: -1}
+		if q.High >= 0 && q.Next >= 0 {
+			q.Lag = max(0, q.High-q.Next)
+		}
+		p.Partitions[i] = q
+	}
+	return p
+}
+
+func (l *Loop) checkpoint() Checkpoint {
+	c := Checkpoint{Counts: l.counts, Partitions: make([]Position, len(l.Partitions))}
+	for i, p := range l.Partitions {
+		c.Partitions[i] = Position{Partition: p, Next: l.next[i]}
+	}
+	return c
+}

@@ -1,0 +1,219 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"temporal-streaming/internal/record"
+)
+
+// session is one pair of clients. Invariant: next is what a commit now would commit, and
+// everything between the loop's next and it has been sent in the transaction in hand.
+type session struct {
+	*Loop
+	src source
+	snk sink
+
+	next   []int64 // of each of Partitions
+	inHand bool    // a transaction is open
+	began  time.Time
+	cost   time.Duration // of a commit, smoothed
+	txn    Counts        // of the transaction in hand
+
+	in      []record.Message
+	out     Output
+	sends   []outgoing
+	stamps  []int64 // timestamps of the records in hand
+	printed []byte  // by the console sink, once the transaction is committed
+}
+
+func newSession(l *Loop, src source, snk sink) *session {
+	return &session{Loop: l, src: src, snk: snk, in: make([]record.Message, 0, l.MaxBatch)}
+}
+
+// open takes the partitions over. The order matters. First init: it fences the
+// predecessor and completes or aborts its transaction. Only then are committed offsets
+// final, because nobody but us can move them any more. Read before init, they could be
+// overtaken by a commit of the predecessor, and its records would be scored twice.
+func (s *session) open(ctx context.Context) error {
+	if err := s.snk.init(ctx); err != nil {
+		return fmt.Errorf("take over %s: %w", s.id(), err)
+	}
+	committed, err := s.src.committed(ctx)
+	if err != nil {
+		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
+	}
+	first, end, err := s.src.bounds(ctx)
+	if err != nil {
+		return fmt.Errorf("read bounds of %s: %w", s.Topic, err)
+	}
+	var begin []int64
+	if missing(committed) {
+		if begin, err = s.begin(ctx, first, end); err != nil {
+			return fmt.Errorf("find start %s in %s: %w", s.Start, s.Topic, err)
+		}
+	}
+	if s.next, err = s.resume(committed, first, end, begin); err != nil {
+		return err
+	}
+	if missing(committed) {
+		if err := s.pin(ctx); err != nil {
+			return fmt.Errorf("commit start %s of %s: %w", s.Start, s.Topic, err)
+		}
+	}
+	if err := s.src.assign(s.next); err != nil {
+		return fmt.Errorf("assign %s[%s]: %w", s.Topic, ranges(s.Partitions), err)
+	}
+	return nil
+}
+
+// pin commits the chosen start, so that it is chosen once: "latest" after a crash would
+// otherwise be later than before it, and skip what came in between.
+func (s *session) pin(ctx context.Context) error {
+	if err := s.snk.begin(); err != nil {
+		return err
+	}
+	return s.snk.commit(ctx, s.next)
+}
+
+// run scores until ctx is done or something fails.
+func (s *session) run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := s.step(ctx); err != nil {
+			return err
+		}
+		s.report()
+	}
+	s.state = StateDraining
+	return s.commit(ctx)
+}
+
+// report publishes progress, if it is due, with the ends of the log as fetched last.
+func (s *session) report() {
+	if s.Now().Sub(s.told) < s.ProgressInterval {
+		return
+	}
+	for i, p := range s.Partitions {
+		s.ends[i] = s.src.end(p)
+	}
+	s.publish(true)
+}
+
+// idleWait bounds a poll, so that an idle loop notices the end of ctx and reports.
+const idleWait = 100 * time.Millisecond
+
+func (s *session) step(ctx context.Context) error {
+	wait := idleWait
+	if s.inHand {
+		wait = min(wait, max(time.Millisecond, s.deadline()-s.Now().Sub(s.began)))
+	}
+	in, err := s.src.poll(s.in[:0], s.MaxBatch, s.MaxBatchBytes, wait)
+	s.in = in[:0]
+	if err != nil {
+		return fmt.Errorf("poll %s: %w", s.Topic, err)
+	}
+	if len(in) > 0 {
+		if err := s.take(ctx, in); err != nil {
+			return err
+		}
+	}
+	if !s.inHand || s.Now().Sub(s.began) < s.deadline() && !s.caughtUp(len(in)) {
+		return nil
+	}
+	return s.commit(ctx)
+}
+
+// take scores a batch and sends the results, within the transaction in hand.
+func (s *session) take(ctx context.Context, in []record.Message) error {
+	if !s.inHand {
+		if err := s.snk.begin(); err != nil {
+			return fmt.Errorf("begin %s: %w", s.id(), err)
+		}
+		s.inHand, s.began = true, s.Now()
+	}
+	if err := s.score(ctx, in); err != nil {
+		return err
+	}
+	for i := range in {
+		m := &in[i]
+		s.next[s.slots[m.Partition]] = m.Offset + 1
+		s.stamps = append(s.stamps, m.Timestamp)
+	}
+	s.txn.Records += int64(len(in))
+	return nil
+}
+
+// deadline is the age at which a transaction is committed. Commits that became slow are
+// made less often, so that they take no more than a quarter of the time.
+func (s *session) deadline() time.Duration {
+	return min(max(s.CommitInterval, 3*s.cost), s.TransactionTimeout/4)
+}
+
+// caughtUp tells whether waiting for more records before a commit would be for nothing:
+// the poll has emptied the prefetch queue, and the log holds little beyond it.
+func (s *session) caughtUp(polled int) bool {
+	if polled >= s.MaxBatch {
+		return false
+	}
+	behind := int64(0)
+	for i, p := range s.Partitions {
+		if end := s.src.end(p); end > s.next[i] {
+			behind += end - s.next[i]
+		}
+	}
+	return behind < int64(s.MaxBatch)/4
+}
+
+// commit ends the transaction in hand, if there is one. The end of ctx does not abort it.
+func (s *session) commit(ctx context.Context) error {
+	if !s.inHand {
+		return nil
+	}
+	start := s.Now()
+	err := s.await(context.WithoutCancel(ctx), s.TransactionTimeout, func(ctx context.Context) error {
+		return s.snk.commit(ctx, s.next)
+	})
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", s.id(), err)
+	}
+	now := s.Now()
+	s.cost += (now.Sub(start) - s.cost) / 4
+	s.inHand = false
+	s.committed(now, s.next, s.txn, s.stamps)
+	s.txn, s.stamps = Counts{}, s.stamps[:0]
+	return s.print()
+}
+
+func (s *session) print() error {
+	if len(s.printed) == 0 {
+		return nil
+	}
+	_, err := s.Console.Write(s.printed)
+	s.printed = s.printed[:0]
+	if err != nil {
+		s.note(fmt.Errorf("print predictions: %w", err)) // committed already: not a reason to score them again
+	}
+	return nil
+}
+
+// id names the session in errors.
+func (s *session) id() string {
+	if s.Delivery == ExactlyOnce {
+		return TransactionalID(s.Pipeline, s.Stage, s.Topic, s.Partitions)
+	}
+	return s.Topic + "[" + ranges(s.Partitions) + "]"
+}
+
+// abortTimeout bounds the polite way out. The successor aborts what is left open anyway.
+const abortTimeout = 2 * time.Second
+
+func (s *session) close(ctx context.Context, failed bool) {
+	if failed && s.inHand {
+		ctx, cancel := context.WithTimeout(ctx, abortTimeout)
+		defer cancel()
+		s.snk.abort(ctx)
+	}
+	s.snk.close()
+	s.src.close()
+}

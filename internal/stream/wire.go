@@ -1,0 +1,71 @@
+package stream
+
+import (
+	"context"
+	"time"
+
+	"temporal-streaming/internal/record"
+)
+
+// wire is the seam between the loop and Kafka. It exists twice: over the client library
+// (client.go) and, for the transcripts under testdata, over a broker in memory. A link
+// lives once: after an error of one of its calls only abort and close may follow.
+type wire interface {
+	// dial makes a pair of clients. It does not wait for a broker.
+	dial(limits limits) (source, sink, error)
+}
+
+// limits are what a session learned the hard way; zero values mean no limit.
+type limits struct {
+	recordBytes int // the broker refused records above this
+}
+
+// source is the reading half of a link.
+type source interface {
+	// committed answers the group's offset of every partition owned, -1 where there is
+	// none. Offsets of transactions that are still open make it wait.
+	committed(ctx context.Context) ([]int64, error)
+	// bounds answers the first offset of every partition owned, and the one after its last.
+	bounds(ctx context.Context) (first, end []int64, err error)
+	// since answers the first offset whose timestamp is at or after t, or the end.
+	since(ctx context.Context, t time.Time) ([]int64, error)
+	// assign starts to fetch every partition owned from its offset.
+	assign(offsets []int64) error
+	// poll appends what has been fetched, at most max records and about maxBytes, and waits
+	// for the first of them at most wait. Key and Value are valid until the next poll.
+	// Three things might happen: records; none in time; an error that ends the session.
+	// Trouble that the client mends by itself goes to the link's notes instead.
+	poll(in []record.Message, max, maxBytes int, wait time.Duration) ([]record.Message, error)
+	// end is the end of a partition's log as of the last fetch, -1 unknown. No request.
+	end(partition int32) int64
+	close()
+}
+
+// sink is the writing half of a link.
+type sink interface {
+	// init takes over from whoever used the transactional id before, and aborts what that
+	// one has left open.
+	init(ctx context.Context) error
+	begin() error
+	// send hands records over. They are copied, or on their way, when it returns.
+	send(ctx context.Context, records []outgoing) error
+	// commit makes the records sent since begin, and the offsets, visible at once. next
+	// holds the next offset of every partition owned.
+	commit(ctx context.Context, next []int64) error
+	// abort gives up what was sent since begin, as well as it can.
+	abort(ctx context.Context)
+	close()
+}
+
+// outgoing is one record to be produced.
+type outgoing struct {
+	topic      *string
+	partition  int32 // of the input; the sink takes it modulo the topic's partitions
+	key, value []byte
+	headers    []header
+}
+
+type header struct {
+	key   string
+	value []byte
+}
