@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/pipelines"
+	"temporal-streaming/starter/internal/control"
+)
+
+// reach is how each service is reached. Nothing is dialled before a command needs it.
+type reach struct {
+	temporal func(ctx context.Context, vars map[string]string) (controlPlane, error)
+	objects  func(config.S3) (objectStore, error)
+}
+
+// controlPlane is what commands ask of Temporal; *control.Temporal is one.
+type controlPlane interface {
+	trainer
+	streamer
+	Examine(ctx context.Context, attributes []string) (control.Server, error)
+	Address() string
+	Namespace() string
+	Close()
+}
+
+// objectStore is an S3 bucket, or memory in tests.
+type objectStore interface {
+	artifact.Store
+	URI(artifact.Ref) string
+	EnsureBucket(ctx context.Context) error
+	Check(ctx context.Context) error
+}
+
+func realServices() reach {
+	return reach{
+		temporal: func(ctx context.Context, vars map[string]string) (controlPlane, error) {
+			return control.Dial(ctx, vars)
+		},
+		objects: func(s config.S3) (objectStore, error) {
+			return artifact.NewS3(artifact.S3Config{
+				Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
+				AccessKey: s.AccessKey, SecretKey: s.SecretKey.Reveal(), Attempts: 3,
+			})
+		},
+	}
+}
+
+// temporal connects to Temporal, or says in a sentence why not.
+func (a *app) temporal(ctx context.Context) (controlPlane, error) {
+	vars, err := config.Environ(a.environ)
+	if err != nil {
+		return nil, fail(err, "Mend the variable that names the file.")
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	t, err := a.reach.temporal(ctx, vars)
+	if err != nil {
+		return nil, a.temporalProblem(err)
+	}
+	return t, nil
+}
+
+// temporalProblem says what to do about an error of package control.
+func (a *app) temporalProblem(err error) error {
+	var refused *control.Refused
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, control.ErrUnreachable):
+		return fail(fmt.Errorf("no Temporal server answers at %s", a.temporalAddress()),
+			"Start the local stack with `make up`, or set TEMPORAL_ADDRESS to your server.")
+	case errors.Is(err, control.ErrNamespace):
+		return fail(err, "Set TEMPORAL_NAMESPACE to one that exists, or create it: temporal operator namespace create NAME.")
+	case errors.Is(err, control.ErrAttributes):
+		return fail(err, "`starter doctor` lists the missing ones; register them: temporal operator search-attribute create --name %s --type Keyword.", job.PipelineAttribute)
+	case errors.Is(err, control.ErrNoAnswer):
+		return fail(err, "Start a worker: make worker. `starter doctor` shows who polls the queues.")
+	case errors.As(err, &refused):
+		return fail(err, "%s", nextFor(refused.Type))
+	default:
+		return err
+	}
+}
+
+// nextFor is what to do about a failure that a workflow reports, by its type.
+func nextFor(errType string) string {
+	switch errType {
+	case job.ErrTypeNoChampion:
+		return "Train a model first: starter train PIPELINE."
+	case job.ErrTypeNotFound:
+		return "Make what is named, or name another; `starter doctor` checks topics, buckets and models."
+	case job.ErrTypeInvalid:
+		return "Correct what the message names and start again; nothing was changed."
+	case job.ErrTypeCorrupt:
+		return "The stored bytes were changed after they were written. Load the data set again (starter load) or train again."
+	case job.ErrTypeOffsetLost:
+		return "The broker deleted records before they were scored. Decide where to go on: stop the stream, set the group's offsets, start it again."
+	case job.ErrTypeFenced:
+		return "Another process owns these partitions. `starter status` shows which."
+	default:
+		return "The Temporal Web UI shows every attempt with its error; `starter doctor` checks the services."
+	}
+}
+
+func (a *app) temporalAddress() string {
+	if cfg, err := config.Load(a.environ); err == nil {
+		return cfg.Temporal.Address
+	}
+	return a.variable("TEMPORAL_ADDRESS")
+}
+
+// objects opens the bucket.
+func (a *app) objects(cfg config.Config) (objectStore, error) {
+	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
+		return nil, fail(fmt.Errorf("no credentials for the object store at %s", cfg.S3.Endpoint),
+			"Start the local stack with `make up`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+	}
+	store, err := a.reach.objects(cfg.S3)
+	if err != nil {
+		return nil, fail(err, "Check S3_ENDPOINT and S3_BUCKET.")
+	}
+	return store, nil
+}
+
+// objectProblem says what to do about an error of the object store.
+func objectProblem(cfg config.Config, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, artifact.ErrUnavailable):
+		return fail(err, "Start the local stack with `make up`, or set S3_ENDPOINT (now %s).", cfg.S3.Endpoint)
+	case errors.Is(err, artifact.ErrDenied):
+		return fail(err, "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and what they may do in bucket %s.", cfg.S3.Bucket)
+	case errors.Is(err, artifact.ErrBucketMissing):
+		return fail(err, "Create bucket %s, or set S3_BUCKET to one that exists.", cfg.S3.Bucket)
+	case errors.Is(err, artifact.ErrNotFound):
+		return fail(err, "Load a data set first: starter load PIPELINE FILE.")
+	default:
+		return err
+	}
+}
+
+// pipeline finds the definition of a pipeline; a name that is unknown is a wrong command line.
+func (a *app) pipeline(name string) (*pipeline.Definition, error) {
+	d, err := pipelines.Load(name)
+	if err == nil {
+		return d, nil
+	}
+	known := pipelines.Names()
+	for _, k := range known {
+		if k == name {
+			return nil, fail(err, "Mend the file and build again.")
+		}
+	}
+	next := "Known pipelines: " + join(known) + "."
+	if near := nearest(name, known); near != "" {
+		next = "Did you mean " + near + "? " + next
+	}
+	return nil, misuse(next, "there is no pipeline %s", name)
+}
