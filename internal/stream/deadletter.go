@@ -9,9 +9,9 @@ import (
 
 // Reasons that the loop itself gives for a dead letter, beside those of package record.
 const (
-	ReasonPanic    = "panic"            // the processor panicked on this record
-	ReasonNoResult = "no_result"        // the processor said nothing about this record
-	ReasonTooLarge = "output_too_large" // its prediction is larger than the output topic takes
+	ReasonPanic    record.Reason = "panic"            // the processor panicked on this record
+	ReasonNoResult record.Reason = "no_result"        // the processor said nothing about this record
+	ReasonTooLarge record.Reason = "output_too_large" // its prediction is larger than the output topic takes
 )
 
 // Headers of a dead letter. Key and value are those of the input record, byte for byte,
@@ -38,7 +38,7 @@ const (
 )
 
 // deadLetter wraps a record. Dead letters are rare; they may allocate.
-func (s *session) deadLetter(m *record.Message, reason, detail string) outgoing {
+func (s *session) deadLetter(m *record.Message, reason record.Reason, detail string) outgoing {
 	if len(detail) > detailBytes {
 		detail = detail[:detailBytes]
 	}

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/score"
 )
 
 // score has a batch scored and sends the results. If the processor panics, the batch is
@@ -61,10 +62,10 @@ func (s *session) emit(ctx context.Context, in []record.Message) error {
 			s.reject(&in[covered], ReasonNoResult, "the processor gave no result")
 		}
 		covered = max(covered, r.Input+1)
-		if r.Kind == DeadLetterKind {
+		if r.Kind == score.KindDeadLetter {
 			s.reject(&in[r.Input], r.Reason, r.Detail)
 		} else {
-			s.predict(&in[r.Input], r)
+			s.predict(&in[r.Input], s.out.Key(i), s.out.Value(i))
 		}
 	}
 	for ; covered < len(in); covered++ {
@@ -73,20 +74,20 @@ func (s *session) emit(ctx context.Context, in []record.Message) error {
 	return s.deliver(ctx)
 }
 
-func (s *session) predict(m *record.Message, r *Result) {
-	if limit := s.limits.recordBytes; limit > 0 && len(r.Key)+len(r.Value) > limit {
+func (s *session) predict(m *record.Message, key, value []byte) {
+	if limit := s.limits.recordBytes; limit > 0 && len(key)+len(value) > limit {
 		s.reject(m, ReasonTooLarge, "the prediction is larger than the output topic takes")
 		return
 	}
 	s.txn.Predictions++
 	if s.Sink == SinkConsole {
-		s.printed = append(append(s.printed, r.Value...), '\n')
+		s.printed = append(append(s.printed, value...), '\n')
 		return
 	}
-	s.sends = append(s.sends, outgoing{topic: &s.Output, partition: m.Partition, key: r.Key, value: r.Value})
+	s.sends = append(s.sends, outgoing{topic: &s.Output, partition: m.Partition, key: key, value: value})
 }
 
-func (s *session) reject(m *record.Message, reason, detail string) {
+func (s *session) reject(m *record.Message, reason record.Reason, detail string) {
 	s.txn.DeadLetters++
 	s.sends = append(s.sends, s.deadLetter(m, reason, detail))
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/score"
 )
 
 // Processor scores records. For every record of in it adds at least one result to out:
@@ -16,7 +17,7 @@ import (
 // it returns. It is called from one goroutine. If it panics, the loop finds the record
 // that is to blame and sends it to the dead letters.
 type Processor interface {
-	Process(in []record.Message, out *Output)
+	Process(in []record.Message, out *score.Output)
 }
 
 // Loop is one owner of a set of input partitions.

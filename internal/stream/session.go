@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/score"
 )
 
 // session is one pair of clients. Invariant: next is what a commit now would commit, and
@@ -22,7 +23,7 @@ type session struct {
 	txn    Counts        // of the transaction in hand
 
 	in      []record.Message
-	out     Output
+	out     score.Output
 	sends   []outgoing
 	stamps  []int64 // timestamps of the records in hand
 	printed []byte  // by the console sink, once the transaction is committed
