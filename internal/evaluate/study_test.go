@@ -1,0 +1,85 @@
+package evaluate
+
+import (
+	"bytes"
+	"image/png"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// drawScores makes scores like a model's on rare positives: skill moves the positives up.
+func drawScores(seed uint64, negatives, positives int, skill float64) Scores {
+	random := rand.New(rand.NewPCG(seed, 1))
+	var s Scores
+	add := func(logit float64, label bool, weight float64) {
+		s.Probability = append(s.Probability, float64(float32(1/(1+math.Exp(-logit)))))
+		s.Label = append(s.Label, label)
+		s.Weight = append(s.Weight, weight)
+	}
+	for range negatives {
+		add(-7.5+1.4*random.NormFloat64(), false, 12.83)
+	}
+	for range positives {
+		add(skill+3*random.NormFloat64(), true, 1)
+	}
+	return s
+}
+
+func sampleStudy(t *testing.T) Study {
+	t.Helper()
+	model, err := NewResult("creditcard 8", drawScores(1, 4400, 75, 1), 0.1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	champion, err := NewResult("champion, creditcard 7", drawScores(2, 4400, 75, -1), 0.05)
+	if err != nil {
+		t.Fatal(err)
+	}
+	study := Study{
+		Subject: "creditcard, test part: 4,475 rows by time after the training rows", Model: model, Champion: &champion,
+		Positive: "fraud", Negative: "genuine",
+	}
+	for member := range 3 {
+		random := rand.New(rand.NewPCG(uint64(member), 2))
+		for epoch := 1; epoch <= 24; epoch++ {
+			fall := 0.02 * math.Exp(-float64(epoch)/4)
+			study.Loss = append(study.Loss, LossPoint{
+				Member: member, Epoch: epoch, Best: epoch == 12+3*member,
+				Train:      0.002 + fall + 0.0004*random.Float64(),
+				Validation: 0.004 + fall + 0.0004*random.Float64() + 0.00001*float64(epoch*epoch)/4,
+			})
+		}
+	}
+	return study
+}
+
+func TestPicturesAreReadablePNGsOfOneSize(t *testing.T) {
+	files, err := sampleStudy(t).Pictures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"roc_curve_plot.png", "precision_recall_curve_plot.png", "calibration_curve_plot.png", "score_histogram.png", "confusion_matrix.png", "loss_curve.png"}
+	if len(files) != len(want) {
+		t.Fatalf("%d pictures, want %d", len(files), len(want))
+	}
+	for i, f := range files {
+		if f.Name != want[i] {
+			t.Errorf("picture %d is %s, want %s", i, f.Name, want[i])
+		}
+		img, err := png.Decode(bytes.NewReader(f.Data))
+		if err != nil {
+			t.Fatalf("%s: %v", f.Name, err)
+		}
+		if size := img.Bounds().Size(); size.X != 900 || size.Y != 650 {
+			t.Errorf("%s is %v, want 900x650", f.Name, size)
+		}
+		if dir := os.Getenv("PICTURES_DIR"); dir != "" { // for looking at them
+			if err := os.WriteFile(filepath.Join(dir, f.Name), f.Data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
