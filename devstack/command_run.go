@@ -55,6 +55,12 @@ func runStack(ctx context.Context, o *options, stdout, people io.Writer) error {
 	ctx, down := context.WithCancel(ctx)
 	defer down()
 	stack.down = down
+	if o.untilEOF {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin) // an error ends the input as well
+			down()
+		}()
+	}
 	if err := control.Serve(ctx, stack.handle); err != nil {
 		return err
 	}

@@ -22,9 +22,10 @@ var errHelp = errors.New("help was shown")
 // options are the flags of one command.
 type options struct {
 	settings.Settings
-	json bool
-	now  bool
-	rest []string
+	json     bool
+	now      bool
+	untilEOF bool
+	rest     []string
 }
 
 // stackFlags adds what run and up take.
@@ -52,6 +53,9 @@ func parse(command string, args []string, stack bool, output io.Writer) (*option
 		stackFlags(flags, o, &only)
 	} else {
 		o.Kafka = "embedded" // not asked for here, but Resolve checks it
+	}
+	if command == "run" {
+		flags.BoolVar(&o.untilEOF, "until-eof", false, "end when standard input ends: a test that dies takes its stack along")
 	}
 	if command == "stop" {
 		flags.BoolVar(&o.now, "now", false, "kill it instead of asking it to end")

@@ -1,0 +1,143 @@
+// Package stack gives a test the real servers: Temporal, S3, Kafka and MLflow, by the devstack binary, on ports and in a
+// data folder of their own.
+//
+//	servers := stack.Start(t, stack.Options{Services: []string{stack.Kafka, stack.S3}, Kafka: stack.Apache})
+//	cmd := exec.Command("bin/worker")
+//	cmd.Env = servers.Environ()
+//	...
+//	servers.Kill(t, stack.Kafka) // SIGKILL; returns when the broker can be used again
+//
+// When Start returns, every service that was asked for can be used: topics, buckets and search attributes exist. The
+// stack ends with the test, and also when the test process dies: no server is ever left behind. Where the binary is not
+// built, the test is skipped with the command that builds it; with CI=true in the environment it fails instead.
+package stack
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// The services.
+const (
+	Temporal = "temporal"
+	S3       = "s3"
+	Kafka    = "kafka"
+	MLflow   = "mlflow" // brings S3 with it
+)
+
+// The kinds of Kafka. Tests of faults and of exactly-once delivery belong on Apache.
+const (
+	Embedded = "embedded"
+	Apache   = "apache"
+)
+
+// Options says what to start.
+type Options struct {
+	Services []string // default: all
+	Kafka    string   // default: Embedded
+	Data     string   // data folder; default: a temporary one that goes with the test
+}
+
+func (o Options) withDefaults() Options {
+	if len(o.Services) == 0 {
+		o.Services = []string{Temporal, S3, Kafka, MLflow}
+	}
+	if o.Kafka == "" {
+		o.Kafka = Embedded
+	}
+	return o
+}
+
+// Stack is a running devstack.
+type Stack struct {
+	// Env is the env file's content: TEMPORAL_ADDRESS, TEMPORAL_UI_URL, KAFKA_BOOTSTRAP_SERVERS, S3_ENDPOINT, S3_BUCKET,
+	// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, MLFLOW_TRACKING_URI, as far as the services run.
+	Env     map[string]string
+	EnvFile string
+	Data    string
+	Python  string // a Python with MLflow's client in it, when Temporal or MLflow was asked for
+
+	process *process
+}
+
+// Start runs a stack for one test.
+func Start(t testing.TB, o Options) *Stack {
+	t.Helper()
+	program := find(t)
+	if o.Data == "" {
+		o.Data = filepath.Join(t.TempDir(), "stack")
+	}
+	s, err := start(program, o.withDefaults())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.logs())
+		}
+		if err := s.process.end(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Environ is this process's environment with the stack's variables, for exec.Cmd.
+func (s *Stack) Environ() []string {
+	env := os.Environ()
+	for key, value := range s.Env {
+		env = append(env, key+"="+value) // the last one counts
+	}
+	return env
+}
+
+// Brokers is Kafka's address.
+func (s *Stack) Brokers() string { return s.Env["KAFKA_BOOTSTRAP_SERVERS"] }
+
+// find returns the devstack binary, or ends the test.
+func find(t testing.TB) string {
+	t.Helper()
+	program, err := binary()
+	if err == nil {
+		return program
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatal(err)
+	}
+	t.Skip(err)
+	return ""
+}
+
+// binary is $DEVSTACK_BIN, or .devstack/bin/devstack in the repository. The error says how to build it.
+func binary() (string, error) {
+	program := os.Getenv("DEVSTACK_BIN")
+	if program == "" {
+		root, err := root()
+		if err != nil {
+			return "", err
+		}
+		program = filepath.Join(root, ".devstack", "bin", "devstack")
+	}
+	if _, err := os.Stat(program); err != nil {
+		return "", fmt.Errorf("no devstack binary (%w): build it with: make devstack", err)
+	}
+	return program, nil
+}
+
+// root is the folder of the main module: the nearest one upwards with a go.mod that is not a nested module's.
+func root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", fmt.Errorf("find the repository: %w", err)
+	}
+	for from := dir; ; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "devstack", "go.mod")); err == nil {
+			return dir, nil
+		}
+		if dir == filepath.Dir(dir) {
+			return "", fmt.Errorf("find the repository: no folder above %s has devstack/go.mod", from)
+		}
+	}
+}
