@@ -55,7 +55,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		return nil, nil, fmt.Errorf("make producer: %w", err)
 	}
 	go w.forward(p.Logs())
-	snk := &producer{confluent: w, p: p, from: src, sizes: map[*string]int32{}, barrier: make(chan chan struct{}), done: make(chan struct{})}
+	snk := &producer{confluent: w, p: p, from: src, barrier: make(chan chan struct{}), done: make(chan struct{})}
 	go snk.watch()
 	return src, snk, nil
 }
@@ -79,15 +79,14 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 		"message.max.bytes":            largestRecord,
 		"queue.buffering.max.messages": 1000000,
 		"queue.buffering.max.kbytes":   max(1, w.SendBytes>>10),
-		// Only failures are reported: a report for every record would cost as much as sending it.
-		"delivery.report.only.error": true,
-		"go.delivery.reports":        true,
-		"go.delivery.report.fields":  "none",
-		"go.events.channel.size":     1000,
-		"go.produce.channel.size":    1,
-		"go.logs.channel.enable":     true,
+		"go.delivery.report.fields":    "none",
+		"go.events.channel.size":       1000,
+		"go.produce.channel.size":      1,
+		"go.logs.channel.enable":       true,
 	}
 	if w.Delivery == ExactlyOnce {
+		// A failed delivery fails the transaction, which is all that the loop needs to know.
+		m["go.delivery.reports"] = false
 		m["transactional.id"] = TransactionalID(w.Pipeline, w.Stage, w.Topic, w.Partitions)
 		m["transaction.timeout.ms"] = int(w.TransactionTimeout.Milliseconds())
 	} else {

@@ -43,7 +43,7 @@ func (s *session) deadLetter(m *record.Message, reason record.Reason, detail str
 		detail = detail[:detailBytes]
 	}
 	o := outgoing{
-		topic: &s.DeadLetters, partition: m.Partition, key: m.Key, value: m.Value,
+		to: toDeadLetters, partition: m.Partition, key: m.Key, value: m.Value,
 		headers: []header{
 			{HeaderReason, []byte(reason)},
 			{HeaderDetail, []byte(detail)},

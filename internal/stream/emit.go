@@ -84,7 +84,7 @@ func (s *session) predict(m *record.Message, key, value []byte) {
 		s.printed = append(append(s.printed, value...), '\n')
 		return
 	}
-	s.sends = append(s.sends, outgoing{topic: &s.Output, partition: m.Partition, key: key, value: value})
+	s.sends = append(s.sends, outgoing{to: toOutput, partition: m.Partition, key: key, value: value})
 }
 
 func (s *session) reject(m *record.Message, reason record.Reason, detail string) {

@@ -15,8 +15,8 @@ type producer struct {
 	*confluent
 	p     *kafka.Producer
 	from  *consumer
-	sizes map[*string]int32 // partitions of each topic written to
-	msg   kafka.Message     // reused: Produce copies it
+	sizes [destinations]int32 // partitions of each topic; 0: not written to
+	msg   kafka.Message       // reused: Produce copies it
 
 	failure atomic.Pointer[failure] // the first delivery that failed
 	largest atomic.Int64            // of the records refused for their size
@@ -66,18 +66,24 @@ func (s *producer) init(ctx context.Context) error {
 			}
 		}
 	}
-	topics := []*string{&s.DeadLetters}
-	if s.Sink == SinkKafka {
-		topics = append(topics, &s.Output)
-	}
-	for _, topic := range topics {
-		n, err := partitions(s.p, *topic, millis(ctx))
+	for to := range destinations {
+		if to == toOutput && s.Sink != SinkKafka {
+			continue
+		}
+		n, err := partitions(s.p, *s.topic(to), millis(ctx))
 		if err != nil {
 			return err
 		}
-		s.sizes[topic] = int32(n)
+		s.sizes[to] = int32(n)
 	}
 	return nil
+}
+
+func (s *producer) topic(to destination) *string {
+	if to == toDeadLetters {
+		return &s.DeadLetters
+	}
+	return &s.Output
 }
 
 func (s *producer) begin() error {
@@ -92,8 +98,8 @@ func (s *producer) begin() error {
 func (s *producer) send(ctx context.Context, records []outgoing) error {
 	for i := range records {
 		r := &records[i]
-		s.msg.TopicPartition.Topic = r.topic
-		s.msg.TopicPartition.Partition = r.partition % s.sizes[r.topic]
+		s.msg.TopicPartition.Topic = s.topic(r.to)
+		s.msg.TopicPartition.Partition = r.partition % s.sizes[r.to]
 		s.msg.Key, s.msg.Value, s.msg.Headers = r.key, r.value, s.msg.Headers[:0]
 		for _, h := range r.headers {
 			s.msg.Headers = append(s.msg.Headers, kafka.Header{Key: h.key, Value: h.value})

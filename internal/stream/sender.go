@@ -50,7 +50,7 @@ func NewSender(ctx context.Context, o SenderOptions) (*Sender, error) {
 	p, err := kafka.NewProducer(o.Kafka.client("temporal-streaming-sender", kafka.ConfigMap{
 		"enable.idempotence":         true,
 		"partitioner":                "murmur2_random",
-		"linger.ms":                  float64(o.Linger) / float64(time.Millisecond),
+		"linger.ms":                  int(o.Linger.Milliseconds()),
 		"batch.num.messages":         10000,
 		"message.max.bytes":          largestRecord,
 		"queue.buffering.max.kbytes": 64 << 10,

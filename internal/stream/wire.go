@@ -59,11 +59,20 @@ type sink interface {
 
 // outgoing is one record to be produced.
 type outgoing struct {
-	topic      *string
+	to         destination
 	partition  int32 // of the input; the sink takes it modulo the topic's partitions
 	key, value []byte
 	headers    []header
 }
+
+// destination is a topic that the loop writes to.
+type destination uint8
+
+const (
+	toOutput destination = iota
+	toDeadLetters
+	destinations
+)
 
 type header struct {
 	key   string
