@@ -21,11 +21,20 @@ type app struct {
 	timeout time.Duration
 	now     func() time.Time
 	reach   reach
+	pace    pace
+}
+
+// pace is how often things are looked at. Tests hurry it.
+type pace struct {
+	watch   time.Duration // the steps of a run, the shards of a stream
+	workers time.Duration // the queue, for workers
+	quiet   time.Duration // silence after which a tail says what is happening
 }
 
 func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		environ: environ, in: stdin, now: time.Now, reach: realServices(),
+		pace:    pace{watch: 300 * time.Millisecond, workers: 2 * time.Second, quiet: 5 * time.Second},
 		console: &console{out: stdout, err: stderr},
 	}
 }
@@ -80,7 +89,7 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	root.PersistentFlags().BoolVar(&a.console.noColor, "no-color", a.variable("NO_COLOR") != "", "no colours (also: NO_COLOR)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
 	root.AddCommand(
-		a.loadCommand(), a.simulateCommand(), a.versionCommand(),
+		a.trainCommand(), a.loadCommand(), a.simulateCommand(), a.versionCommand(),
 	)
 	return root
 }

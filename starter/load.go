@@ -99,11 +99,11 @@ func storeDataset(ctx context.Context, store objectStore, d *job.Dataset, table 
 	if err != nil {
 		return fmt.Errorf("encode the data set's description: %w", err)
 	}
+	if err := store.PutNamed(ctx, describedDataset(d.Name, d.Object.SHA256), pointer); err != nil {
+		return err
+	}
 	return store.PutNamed(ctx, currentDataset(d.Name), pointer)
 }
-
-// currentDataset is the key of the description of the data set that was loaded last.
-func currentDataset(pipeline string) string { return "datasets/" + pipeline + "/current.json" }
 
 func countPositives(t dataset.Table, d *pipeline.Definition) (int64, error) {
 	n, err := t.Count(d.Label.Column, d.Label.Positive)

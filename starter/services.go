@@ -37,6 +37,16 @@ type objectStore interface {
 	Check(ctx context.Context) error
 }
 
+// streamer starts, watches and stops streams.
+type streamer interface {
+	Attach(ctx context.Context, request job.InferenceRequest) (job.InferenceStatus, control.Run, error)
+	StreamStatus(ctx context.Context, run control.Run) (job.InferenceStatus, error)
+	Stop(ctx context.Context, pipeline string, request job.StopRequest) (job.StopReceipt, error)
+	Streams(ctx context.Context, pipeline string) ([]control.Execution, error)
+	Describe(ctx context.Context, run control.Run) (control.Execution, error)
+	Workers(ctx context.Context, queue string) (int, error)
+}
+
 func realServices() reach {
 	return reach{
 		temporal: func(ctx context.Context, vars map[string]string) (controlPlane, error) {

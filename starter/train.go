@@ -2,25 +2,152 @@ package main
 
 import (
 	"context"
-	"time"
+	"errors"
+	"fmt"
+	"strings"
 
+	"github.com/spf13/cobra"
+
+	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 )
 
-// trainer starts and watches training runs.
-type trainer interface {
-	StartTrain(ctx context.Context, request job.TrainRequest, at time.Time) (control.Run, error)
-	TrainProgress(ctx context.Context, run control.Run) (job.TrainProgress, error)
-	WaitTrain(ctx context.Context, run control.Run) (job.TrainResult, error)
+// trainOptions are the flags of train.
+type trainOptions struct {
+	dataset string
+	attach  string
+	seed    int64
+	detach  bool
 }
 
-// streamer starts, watches and stops streams.
-type streamer interface {
-	Attach(ctx context.Context, request job.InferenceRequest) (job.InferenceStatus, control.Run, error)
-	StreamStatus(ctx context.Context, run control.Run) (job.InferenceStatus, error)
-	Stop(ctx context.Context, pipeline string, request job.StopRequest) (job.StopReceipt, error)
-	Streams(ctx context.Context, pipeline string) ([]control.Execution, error)
-	Describe(ctx context.Context, run control.Run) (control.Execution, error)
-	Workers(ctx context.Context, queue string) (int, error)
+// trainAnswer is what --json prints.
+type trainAnswer struct {
+	Outcome string `json:"outcome"` // started, promoted, rejected, detached
+	control.Run
+	TemporalURL string           `json:"temporal_url"`
+	MLflowURL   string           `json:"mlflow_url"`
+	Result      *job.TrainResult `json:"result,omitempty"`
+}
+
+func (a *app) trainCommand() *cobra.Command {
+	var o trainOptions
+	c := &cobra.Command{
+		Use:   "train PIPELINE",
+		Short: "Train a model, compare it with the champion, promote or reject it",
+		Long: `Starts a durable training run (Ingest, Engineer, Fit, Log, Validate, Promote), shows its
+steps as they happen, and ends with the new model beside the champion.
+
+The run goes on without starter: Ctrl-C only stops watching. Exit code 0: promoted;
+3: rejected; 1: failed.`,
+		Example: `  starter train creditcard
+  starter train creditcard --seed 11 --json | jq .result.decision
+  starter train creditcard --detach        # for scripts: start it and go
+  starter train creditcard --attach train-creditcard-20261101-080000.000`,
+		Args:              pipelineArg("PIPELINE", 1),
+		ValidArgsFunction: completePipeline,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.train(c.Context(), args[0], o)
+		},
+	}
+	c.Flags().StringVar(&o.dataset, "dataset", "", "train on this loaded data set: its SHA-256 (12 letters are enough), key or URI; default: the one loaded last")
+	c.Flags().Int64Var(&o.seed, "seed", 0, "seed of the fit (default: the pipeline's)")
+	c.Flags().BoolVar(&o.detach, "detach", false, "start the run and return")
+	c.Flags().StringVar(&o.attach, "attach", "", "watch the run with this workflow id instead of starting one")
+	c.MarkFlagsMutuallyExclusive("attach", "detach")
+	c.MarkFlagsMutuallyExclusive("attach", "dataset")
+	c.MarkFlagsMutuallyExclusive("attach", "seed")
+	return c
+}
+
+func (a *app) train(ctx context.Context, name string, o trainOptions) error {
+	cfg, err := a.settings()
+	if err != nil {
+		return err
+	}
+	if _, err := a.pipeline(name); err != nil {
+		return err
+	}
+	request := job.TrainRequest{Pipeline: name, Seed: o.seed, By: a.who()}
+	if o.dataset != "" {
+		if request.Dataset, err = a.loadedDataset(ctx, cfg, name, o.dataset); err != nil {
+			return err
+		}
+	}
+	temporal, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	run, err := a.startTrain(ctx, temporal, request, o.attach)
+	if err != nil {
+		return a.temporalProblem(err)
+	}
+	answer := trainAnswer{
+		Outcome: "started", Run: run,
+		TemporalURL: cfg.WorkflowURL(run.WorkflowID, run.RunID), MLflowURL: experimentsURL(cfg),
+	}
+	style := a.console.style()
+	a.console.say("%s %s\n%s\n", style.Strong("Training "+name), style.Dim(run.WorkflowID), style.Pairs([][2]string{
+		{"Temporal", style.Accent(answer.TemporalURL)},
+		{"MLflow", style.Accent(answer.MLflowURL)},
+	}))
+	if o.detach {
+		a.console.say("It runs in a worker. Watch it: starter train %s --attach %s\n", name, run.WorkflowID)
+		return a.emitJSON(answer)
+	}
+	result, err := a.watchTrain(ctx, temporal, run)
+	if ctx.Err() != nil {
+		answer.Outcome = "detached"
+		a.console.say("\nDetached; the run goes on.\nCome back:  starter train %s --attach %s\n", name, run.WorkflowID)
+		return errors.Join(a.emitJSON(answer), ended{exitDetached})
+	}
+	if err != nil {
+		return a.trainFailed(err, answer)
+	}
+	answer.Result, answer.Outcome, answer.MLflowURL = &result, "rejected", result.Logged.RunURL
+	if result.Decision.Promote {
+		answer.Outcome = "promoted"
+	}
+	a.console.say("\n%s", resultScreen(style, result, answer.TemporalURL))
+	if err := a.emitJSON(answer); err != nil {
+		return err
+	}
+	if !result.Decision.Promote {
+		return ended{exitRejected}
+	}
+	return nil
+}
+
+// startTrain starts a run, or finds the one to watch.
+func (a *app) startTrain(ctx context.Context, t controlPlane, request job.TrainRequest, attach string) (control.Run, error) {
+	if attach == "" {
+		return t.StartTrain(ctx, request, a.now())
+	}
+	x, err := t.Describe(ctx, control.Run{WorkflowID: attach})
+	if errors.Is(err, control.ErrNotFound) {
+		return control.Run{}, fail(fmt.Errorf("there is no run %s", attach), "The Temporal Web UI lists the runs; start one with: starter train %s.", request.Pipeline)
+	}
+	return x.Run, err
+}
+
+// trainFailed is the end of a run that went wrong, with the way to its history.
+func (a *app) trainFailed(err error, answer trainAnswer) error {
+	var p *problem
+	if err := a.temporalProblem(err); errors.As(err, &p) {
+		return &problem{what: p.what, next: strings.TrimRight(p.next, "\n") + "\nHistory: " + answer.TemporalURL, code: p.code}
+	}
+	return fail(err, "History: %s", answer.TemporalURL)
+}
+
+// emitJSON prints v if scripts are listening.
+func (a *app) emitJSON(v any) error {
+	if !a.console.json {
+		return nil
+	}
+	return a.console.emit(v)
+}
+
+func experimentsURL(cfg config.Config) string {
+	return strings.TrimRight(cfg.MLflowUI(), "/") + "/#/experiments"
 }

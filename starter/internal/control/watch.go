@@ -2,7 +2,6 @@ package control
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -15,10 +14,6 @@ import (
 
 	"temporal-streaming/internal/job"
 )
-
-// pollerAge is how long after its last poll a worker still counts as there. A long
-// poll lasts a minute, so a worker that lives has polled within that.
-const pollerAge = 70 * time.Second
 
 // Activity is one pending activity of a workflow: what runs, and how it fares.
 type Activity struct {
@@ -108,26 +103,10 @@ func (t *Temporal) Streams(ctx context.Context, pipeline string) ([]Execution, e
 	return out, nil
 }
 
-// Workers is how many workers poll a task queue now.
-func (t *Temporal) Workers(ctx context.Context, queue string) (int, error) {
-	answer, err := t.client.DescribeTaskQueue(ctx, queue, enumspb.TASK_QUEUE_TYPE_WORKFLOW)
-	if err != nil {
-		return 0, fmt.Errorf("look for workers on queue %s: %w", queue, explain(err))
-	}
-	n := 0
-	for _, p := range answer.GetPollers() {
-		if time.Since(p.GetLastAccessTime().AsTime()) < pollerAge {
-			n++
-		}
-	}
-	return n, nil
-}
-
 func execution(info *workflowpb.WorkflowExecutionInfo) Execution {
-	state, _ := strings.CutPrefix(info.GetStatus().String(), "WORKFLOW_EXECUTION_STATUS_")
 	x := Execution{
 		Run:     Run{WorkflowID: info.GetExecution().GetWorkflowId(), RunID: info.GetExecution().GetRunId()},
-		State:   strings.ToLower(state),
+		State:   states[info.GetStatus()],
 		Running: info.GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING,
 		Started: info.GetStartTime().AsTime(),
 	}
@@ -138,32 +117,14 @@ func execution(info *workflowpb.WorkflowExecutionInfo) Execution {
 	return x
 }
 
-// Server is what doctor asks of a server.
-type Server struct {
-	Version    string
-	Attributes []string // search attributes of ours that are not registered
-}
-
-// Examine asks the server for its version, the namespace, and which of our search
-// attributes it lacks.
-func (t *Temporal) Examine(ctx context.Context, want []string) (Server, error) {
-	info, err := t.client.WorkflowService().GetSystemInfo(ctx, &workflowservice.GetSystemInfoRequest{})
-	if err != nil {
-		return Server{}, fmt.Errorf("ask Temporal for its version: %w", explain(err))
-	}
-	if _, err := t.client.WorkflowService().DescribeNamespace(ctx,
-		&workflowservice.DescribeNamespaceRequest{Namespace: t.namespace}); err != nil {
-		return Server{}, fmt.Errorf("look for namespace %s: %w", t.namespace, errors.Join(ErrNamespace, explain(err)))
-	}
-	known, err := t.client.GetSearchAttributes(ctx)
-	if err != nil {
-		return Server{}, fmt.Errorf("list the search attributes: %w", explain(err))
-	}
-	s := Server{Version: info.GetServerVersion()}
-	for _, name := range want {
-		if _, ok := known.GetKeys()[name]; !ok {
-			s.Attributes = append(s.Attributes, name)
-		}
-	}
-	return s, nil
+// states are the words for people.
+var states = map[enumspb.WorkflowExecutionStatus]string{
+	enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING:          "running",
+	enumspb.WORKFLOW_EXECUTION_STATUS_COMPLETED:        "completed",
+	enumspb.WORKFLOW_EXECUTION_STATUS_FAILED:           "failed",
+	enumspb.WORKFLOW_EXECUTION_STATUS_CANCELED:         "cancelled",
+	enumspb.WORKFLOW_EXECUTION_STATUS_TERMINATED:       "terminated",
+	enumspb.WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW: "continued",
+	enumspb.WORKFLOW_EXECUTION_STATUS_TIMED_OUT:        "timed out",
+	enumspb.WORKFLOW_EXECUTION_STATUS_PAUSED:           "paused",
 }
