@@ -33,6 +33,7 @@ type Decoder struct {
 
 	keys   []keyGuess // the top-level keys as they were last time, by position
 	header header     // the "columns" as they were last time
+	floats []bool     // per column: it is of the kind Float
 	plain  []float64  // the row of a plain object, until it is known to be complete
 	seen   []uint32   // per column: the stamp of the message or header in which it was last seen
 	stamp  uint32
@@ -44,12 +45,17 @@ type Decoder struct {
 
 // NewDecoder returns a decoder for the schema.
 func NewDecoder(s *Schema, limits Limits) *Decoder {
-	return &Decoder{
+	d := &Decoder{
 		schema: s,
 		limits: limits.withDefaults(),
+		floats: make([]bool, s.Width()),
 		plain:  make([]float64, s.Width()),
 		seen:   make([]uint32, s.Width()),
 	}
+	for c, f := range s.fields {
+		d.floats[c] = f.Kind == Float
+	}
+	return d
 }
 
 // Decode appends the rows of a message's value to rows and returns how many there were, at least one. Otherwise it leaves

@@ -102,9 +102,12 @@ func (d *Decoder) readRow(b []byte, i, n int, row []float64) int {
 	for c, column := range columns {
 		i = space(b, i)
 		if column >= 0 {
-			v, end, why := d.value(b, i, column)
-			if why != "" {
-				return d.rejectValue(b, i, n, c, why)
+			v, end, ok := number(b, i)
+			if !ok || v-v != 0 || !d.floats[column] { // v-v is NaN for an infinity
+				var why Reason
+				if v, end, why = d.value(b, i, column); why != "" {
+					return d.rejectValue(b, i, n, c, why)
+				}
 			}
 			row[column] = v
 			i = end

@@ -14,22 +14,30 @@ func (d *Decoder) plainValue(b []byte, i, column int, o *object) int {
 		}
 		return d.skip(b, i)
 	}
-	v, end, why := d.value(b, i, column)
-	if why == "" {
-		d.plain[column] = v
-		o.columns++
-		return end
+	v, end, ok := number(b, i)
+	if !ok || v-v != 0 || !d.floats[column] {
+		var why Reason
+		if v, end, why = d.value(b, i, column); why != "" {
+			return d.keepFault(b, i, column, why, o)
+		}
 	}
+	d.plain[column] = v
+	o.columns++
+	return end
+}
+
+// keepFault notes why a plain object's value is refused, and walks over it.
+func (d *Decoder) keepFault(b []byte, i, column int, why Reason, o *object) int {
 	if o.fault == nil {
 		o.fault = &Reject{why, fmt.Sprintf("column %q %s", d.schema.fields[column].Name, d.explain(why, column))}
 	}
-	if nanLiteral(b, i) > 0 {
-		return nanLiteral(b, i)
+	if end := nanLiteral(b, i); end > 0 {
+		return end
 	}
 	return d.skip(b, i)
 }
 
-// value reads the value of a column at i. A reason is returned where it is not a value of that column; whether it is JSON at
+// value reads the value of a column at i, whatever its kind; finite numbers of Float columns are read before it comes to this. A reason is returned where it is not a value of that column; whether it is JSON at
 // all is then still open.
 func (d *Decoder) value(b []byte, i, column int) (v float64, end int, why Reason) {
 	v, end, ok := number(b, i)
