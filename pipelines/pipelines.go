@@ -4,6 +4,7 @@ package pipelines
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,10 +15,13 @@ import (
 //go:embed *.yaml
 var files embed.FS
 
+// ErrUnknown is returned for a name that no pipeline has.
+var ErrUnknown = errors.New("there is no pipeline of that name")
+
 // Load parses the named pipeline. The error of an unknown name lists those there are.
 func Load(name string) (*pipeline.Definition, error) {
 	if !slices.Contains(Names(), name) {
-		return nil, fmt.Errorf("load pipeline %q: there is none of that name; known: %s", name, strings.Join(Names(), ", "))
+		return nil, fmt.Errorf("load pipeline %q: %w; known: %s", name, ErrUnknown, strings.Join(Names(), ", "))
 	}
 	source, err := files.ReadFile(name + ".yaml")
 	if err != nil {

@@ -33,6 +33,7 @@ type StreamPlan struct {
 	Output       string   `json:"output"`
 	DeadLetters  string   `json:"dead_letters"`
 	Sink         string   `json:"sink"`
+	Start        string   `json:"start"` // where partitions begin that have no committed offset
 	Model        ModelRef `json:"model"`
 	Shards       int      `json:"shards"`
 	SegmentLasts Duration `json:"segment_lasts"`
@@ -68,7 +69,6 @@ type Lease struct {
 type SegmentRequest struct {
 	Plan    StreamPlan `json:"plan"`
 	Shard   Shard      `json:"shard"`
-	Start   string     `json:"start,omitempty"`
 	Segment int64      `json:"segment"` // number of the segment, for people
 	Lasts   Duration   `json:"lasts"`
 }

@@ -11,6 +11,10 @@ type Dataset struct {
 	Rows      int64  `json:"rows"`      // records
 	Positives int64  `json:"positives"` // records whose label is the positive class
 	Simulated bool   `json:"simulated"` // made by a generator; shown wherever the data set is named
+
+	// NegativeWeight is how many negative records of the world one of this file stands for,
+	// where only a sample of them was kept. 0: what the pipeline declares.
+	NegativeWeight float64 `json:"negative_weight,omitempty"`
 }
 
 // TrainRequest asks for a model of a pipeline.

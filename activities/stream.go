@@ -1,0 +1,163 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/serving"
+	"temporal-streaming/internal/stream"
+)
+
+// errWorkerStops is the cause with which work is left when the worker is asked to stop.
+var errWorkerStops = errors.New("the worker is stopping")
+
+// Stream has the activities of workflow Inference. Lease and Discover are for any
+// worker; Segment, Drain and Detach are for the one whose queue they are sent to.
+type Stream struct {
+	Serving *serving.Server
+	Host    *stream.Host
+	Queue   string // this worker's own task queue
+	Worker  string // identity, for people
+	Console io.Writer
+	Observe func(pipeline string, shard int, p stream.Progress) // metrics
+	Logger  *slog.Logger
+}
+
+// Discover finds the partitions to read and the model to score with.
+func (s *Stream) Discover(ctx context.Context, req job.InferenceRequest) (job.StreamPlan, error) {
+	plan, err := s.Serving.Plan(ctx, req)
+	return plan, mapped(err)
+}
+
+// Lease offers this worker for a shard.
+func (s *Stream) Lease(context.Context, job.LeaseRequest) (job.Lease, error) {
+	return job.Lease{Queue: s.Queue, Worker: s.Worker}, nil
+}
+
+// Segment drives a shard's loop for a bounded time and returns where it stood. The loop
+// runs in the host: it is adopted if it runs already, and it runs on when the segment
+// ends for any reason but a stop.
+func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segment, error) {
+	key := shardKey(req.Plan.Pipeline, req.Shard)
+	session, err := s.Host.Attach(ctx, stream.Attachment{
+		Key:    key,
+		Wants:  fmt.Sprintf("%s@%s to %s", req.Plan.Model.Name, req.Plan.Model.Version, req.Plan.Sink),
+		Lasts:  time.Duration(req.Lasts),
+		Owner:  stillOwner(ctx),
+		Launch: func(h stream.Hooks) (stream.Runner, error) { return s.Serving.Loop(ctx, req, h, s.Console) },
+	})
+	if err != nil {
+		return job.Segment{}, mapped(err)
+	}
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go cancelOnStop(within, activity.GetWorkerStopChannel(ctx), cancel)
+	outcome, last, err := session.Wait(within, func(p stream.Progress) {
+		s.Observe(req.Plan.Pipeline, req.Shard.ID, p)
+		activity.RecordHeartbeat(ctx, progress(p))
+	})
+	return s.ended(key, outcome, last, err)
+}
+
+// ended turns the end of a session into the segment's result. Only an end that somebody
+// wanted is one; a lost connection to Temporal leaves the loop running and fails the
+// attempt, which by then Temporal has given up anyway.
+func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress, err error) (job.Segment, error) {
+	switch {
+	case outcome == stream.BudgetSpent:
+		return job.Segment{End: job.EndBudget, Progress: progress(last)}, nil
+	case outcome == stream.SessionEnded:
+		return job.Segment{End: job.EndDetached, Progress: progress(last)}, nil
+	case outcome == stream.LoopEnded && err == nil:
+		return job.Segment{End: job.EndStopped, Progress: progress(last)}, nil
+	case outcome == stream.LoopEnded:
+		return job.Segment{}, mapped(err)
+	case errors.Is(err, errWorkerStops):
+		return s.drained(key, job.EndLeaving)
+	case temporal.IsCanceledError(err): // asked by the server: the workflow was cancelled
+		return s.drained(key, job.EndStopped)
+	default:
+		s.Logger.Warn("lost touch with Temporal; the loop goes on, and the next segment adopts it", "shard", key, "error", err)
+		return job.Segment{}, temporal.NewApplicationError("lost touch with Temporal: "+err.Error(), "Detached")
+	}
+}
+
+func (s *Stream) drained(key string, end job.End) (job.Segment, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	last, err := s.Host.Drain(ctx, key)
+	if errors.Is(err, stream.ErrNoLoop) {
+		err = nil // it ended by itself at the same moment
+	}
+	return job.Segment{End: end, Progress: progress(last)}, mapped(err)
+}
+
+// drainTime bounds a drain that nobody waits for with a timeout of their own.
+const drainTime = time.Minute
+
+// Drain ends a shard's loop after the batch in hand, and says where it stood.
+func (s *Stream) Drain(ctx context.Context, req job.ControlRequest) (job.Progress, error) {
+	p, err := s.Host.Drain(ctx, shardKey(req.Pipeline, req.Shard))
+	if errors.Is(err, stream.ErrNoLoop) {
+		return job.Progress{}, nil
+	}
+	return progress(p), mapped(err)
+}
+
+// Detach ends a shard's segment and leaves its loop running for the next one.
+func (s *Stream) Detach(_ context.Context, req job.ControlRequest) error {
+	if err := s.Host.Detach(shardKey(req.Pipeline, req.Shard)); !errors.Is(err, stream.ErrNoLoop) {
+		return mapped(err)
+	}
+	return nil
+}
+
+// stillOwner answers a loop that was fenced. Temporal ends the context of an attempt
+// that it has given up at the next heartbeat, a second away at most, so a context that
+// is still alive after a little more than two of them means that the lease stands.
+func stillOwner(ctx context.Context) func(context.Context) bool {
+	return func(loop context.Context) bool {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-loop.Done():
+			return false
+		case <-time.After(2500 * time.Millisecond):
+			return true
+		}
+	}
+}
+
+func cancelOnStop(ctx context.Context, stopping <-chan struct{}, cancel context.CancelCauseFunc) {
+	select {
+	case <-stopping:
+		cancel(errWorkerStops)
+	case <-ctx.Done():
+	}
+}
+
+func shardKey(pipeline string, shard job.Shard) string {
+	return fmt.Sprintf("%s/%v", pipeline, shard.Partitions)
+}
+
+// progress is a loop's progress as it appears in heartbeats and results.
+func progress(p stream.Progress) job.Progress {
+	out := job.Progress{
+		Records: p.Records, Predictions: p.Predictions, DeadLetters: p.DeadLetters, Commits: p.Commits, Aborts: p.Aborts,
+		RatePerSecond: p.RecordsPerSecond, P50Millis: p.P50Millis, P99Millis: p.P99Millis,
+		Model:     job.ModelRef{Name: p.Model, Version: p.ModelVersion},
+		LastError: p.LastError, LastErrorAt: p.LastErrorAt, At: p.At,
+	}
+	for _, q := range p.Partitions {
+		out.Partitions = append(out.Partitions, job.PartitionProgress{Partition: q.Partition, Offset: q.Next, High: q.High, Lag: q.Lag})
+	}
+	return out
+}

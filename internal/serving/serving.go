@@ -1,0 +1,124 @@
+// Package serving puts a stream together: it finds the topics and the model of a
+// pipeline, and builds the loop that scores the one with the other.
+//
+//	plan, err := server.Plan(ctx, job.InferenceRequest{Pipeline: "creditcard"})
+//	loop, err := server.Loop(ctx, job.SegmentRequest{Plan: plan, Shard: shard}, hooks, os.Stdout)
+//	checkpoint, err := loop.Run(ctx)
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/registry"
+	"temporal-streaming/internal/score"
+	"temporal-streaming/internal/stream"
+)
+
+// ErrRequest is returned for a request that asks for something impossible.
+var ErrRequest = errors.New("invalid request")
+
+// Server has what streams of this process share.
+type Server struct {
+	Kafka    stream.Kafka
+	Models   *registry.Registry
+	Pipeline func(name string) (*pipeline.Definition, error)
+	Logger   *slog.Logger
+}
+
+// Plan finds what a stream needs to begin: the input's partitions, the topics to write
+// to, which are made where they are missing, and the model. The request overrides the
+// pipeline's own settings.
+func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.StreamPlan, error) {
+	fail := func(err error) (job.StreamPlan, error) {
+		return job.StreamPlan{}, fmt.Errorf("plan stream %s: %w", req.Pipeline, err)
+	}
+	d, err := s.Pipeline(req.Pipeline)
+	if err != nil {
+		return fail(err)
+	}
+	if req.Start == "" {
+		req.Start = string(d.Source.Start)
+	}
+	if _, err := stream.ParseStart(req.Start); err != nil {
+		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
+	}
+	version, err := s.Models.Find(ctx, d.Name, or(req.Model, registry.Champion))
+	if err != nil {
+		return fail(err)
+	}
+	if err := stream.EnsureTopics(ctx, s.Kafka,
+		topic(d.Source.Topic), topic(d.Sink.Topic), topic(d.Sink.DeadLetters)); err != nil {
+		return fail(err)
+	}
+	n, err := stream.Partitions(ctx, s.Kafka, d.Source.Topic)
+	if err != nil {
+		return fail(err)
+	}
+	plan := job.StreamPlan{
+		Pipeline: d.Name, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
+		DeadLetters: d.Sink.DeadLetters, Sink: or(req.Sink, string(d.Sink.Kind)), Start: req.Start,
+		Model:  job.ModelRef{Name: version.Name, Version: version.Number, URL: version.URL},
+		Shards: d.Stream.Shards, SegmentLasts: job.Duration(d.Stream.Segment),
+	}
+	if req.Shards > 0 {
+		plan.Shards = req.Shards
+	}
+	for p := range n {
+		plan.Partitions = append(plan.Partitions, int32(p))
+	}
+	return plan, nil
+}
+
+// Loop builds the loop of one shard. Features, threshold and the names of decisions come
+// from the bundle, as the model was trained; topics and speed from the pipeline of today.
+func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.Hooks, console io.Writer) (*stream.Loop, error) {
+	fail := func(err error) (*stream.Loop, error) {
+		return nil, fmt.Errorf("build loop of %s, partitions %v: %w", req.Plan.Pipeline, req.Shard.Partitions, err)
+	}
+	d, err := s.Pipeline(req.Plan.Pipeline)
+	if err != nil {
+		return fail(err)
+	}
+	start, err := stream.ParseStart(req.Plan.Start)
+	if err != nil {
+		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
+	}
+	bundle, err := s.Models.Open(ctx, req.Plan.Model.Name, req.Plan.Model.Version)
+	if err != nil {
+		return fail(err)
+	}
+	engine, err := bundle.NewEngine(score.EngineOptions{MaxBatch: d.Stream.MaxBatch, Topic: req.Plan.Topic})
+	if err != nil {
+		return fail(err)
+	}
+	loop, err := stream.NewLoop(stream.Options{
+		Kafka: s.Kafka, Pipeline: d.Name, Group: req.Plan.Group, Topic: req.Plan.Topic, Partitions: req.Shard.Partitions,
+		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Delivery: stream.Delivery(d.Stream.Delivery),
+		Start: start, Sink: stream.SinkKind(req.Plan.Sink), Console: console,
+		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
+		Model: bundle.Name, ModelVersion: bundle.Version,
+		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,
+		Logger: s.Logger.With("pipeline", d.Name, "shard", req.Shard.ID),
+	}, engine)
+	if err != nil {
+		return fail(err)
+	}
+	return loop, nil
+}
+
+func or(value, fallback string) string {
+	if value != "" {
+		return value
+	}
+	return fallback
+}
+
+// topic is how a topic is made that does not exist: people who care make their own.
+func topic(name string) stream.TopicSpec { return stream.TopicSpec{Name: name, Partitions: 4} }

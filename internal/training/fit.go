@@ -1,0 +1,127 @@
+package training
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/dataset"
+	"temporal-streaming/internal/evaluate"
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/model"
+	"temporal-streaming/internal/pipeline"
+)
+
+// Fit trains the pipeline's network, or continues to from its checkpoint, chooses the
+// decision threshold on the validation part, and stores the model as ONNX. progress is
+// told of every epoch.
+func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job.FitProgress)) (job.Fitted, error) {
+	fail := func(err error) (job.Fitted, error) {
+		return job.Fitted{}, fmt.Errorf("fit %s: %w", req.Ingested.Experiment, err)
+	}
+	d, err := t.definition(ctx, req.Ingested.Definition)
+	if err != nil {
+		return fail(err)
+	}
+	train, err := t.matrix(ctx, req.Engineered.Train)
+	if err != nil {
+		return fail(err)
+	}
+	validation, err := t.matrix(ctx, req.Engineered.Validation)
+	if err != nil {
+		return fail(err)
+	}
+	config := networkConfig(d, req.Seed)
+	members := max(config.Members, 1)
+	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, func(e model.Epoch) {
+		progress(job.FitProgress{
+			Member: e.Member, Members: members, Epoch: e.Epoch, Epochs: e.Epochs, TrainLoss: e.TrainLoss,
+			ValidationLoss: e.ValidationLoss, ValidationAP: e.ValidationAP, RowsPerSecond: e.RowsPerSecond,
+		})
+	})
+	if err != nil {
+		return fail(err)
+	}
+	threshold, err := evaluate.ChooseThreshold(scores(m, validation), evaluate.Policy(d.Threshold.Policy), d.Threshold.Value)
+	if err != nil {
+		return fail(fmt.Errorf("choose threshold on the validation part: %w", err))
+	}
+	m.Threshold = float32(threshold)
+	return t.keep(ctx, d, m, epochs, config.Seed)
+}
+
+func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m *model.Model, epochs []model.Epoch, seed int64) (job.Fitted, error) {
+	fail := func(err error) (job.Fitted, error) {
+		return job.Fitted{}, fmt.Errorf("keep model of %s: %w", d.Name, err)
+	}
+	onnx, err := m.ONNX()
+	if err != nil {
+		return fail(err)
+	}
+	ref, err := t.Store.Put(ctx, "models/"+d.Name, "model.onnx", onnx)
+	if err != nil {
+		return fail(err)
+	}
+	for i := range epochs {
+		epochs[i].RowsPerSecond = 0 // all that is kept is reproducible, so that the object of a second try is the same
+	}
+	curve, err := json.Marshal(epochs)
+	if err != nil {
+		return fail(err)
+	}
+	curveRef, err := t.Store.Put(ctx, "models/"+d.Name, "epochs.json", curve)
+	if err != nil {
+		return fail(err)
+	}
+	return job.Fitted{
+		Model: job.Object(ref), Curve: job.Object(curveRef), Threshold: float64(m.Threshold),
+		Epochs: len(epochs), Members: len(m.Members), Seed: seed,
+	}, nil
+}
+
+func networkConfig(d *pipeline.Definition, seed int64) model.Config {
+	c := model.Config{
+		Hidden: d.Model.Hidden, Members: d.Model.Members, Clip: float32(d.Model.Clip), Epochs: d.Model.Epochs,
+		Batch: d.Model.Batch, LearningRate: d.Model.LearningRate, WeightDecay: d.Model.WeightDecay,
+		Dropout: d.Model.Dropout, Patience: d.Model.Patience, Seed: d.Model.Seed,
+		ClassWeight: string(d.Training.ClassWeight), SignedLog: make([]bool, len(d.Features)),
+	}
+	for i, f := range d.Features {
+		c.SignedLog[i] = slices.Contains(d.Model.SignedLog, f.Name)
+	}
+	if seed != 0 {
+		c.Seed = seed
+	}
+	return c
+}
+
+func (t *Trainer) matrix(ctx context.Context, part job.Part) (dataset.Matrix, error) {
+	file, err := t.Store.Get(ctx, artifact.Ref(part.Matrix))
+	if err != nil {
+		return dataset.Matrix{}, err
+	}
+	return dataset.DecodeMatrix(file)
+}
+
+func rows(m dataset.Matrix) model.Rows { return model.Rows{X: m.X, Y: m.Y, W: m.W, F: m.Width()} }
+
+// checkpoint keeps the state of a fit under one key of the object store.
+type checkpoint struct {
+	store artifact.Store
+	key   string
+}
+
+func (c *checkpoint) Load(ctx context.Context) ([]byte, bool, error) {
+	state, err := c.store.GetNamed(ctx, c.key)
+	if errors.Is(err, artifact.ErrNotFound) {
+		return nil, false, nil
+	}
+	return state, err == nil, err
+}
+
+func (c *checkpoint) Save(ctx context.Context, state []byte) error {
+	return c.store.PutNamed(ctx, c.key, state)
+}

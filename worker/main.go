@@ -1,0 +1,262 @@
+// Command worker runs the workflows and activities of temporal-streaming: it trains
+// models and drives streams. It takes its settings from the environment (README) and
+// needs no arguments.
+//
+// It may be killed at any moment and started again, and any number may run. On SIGTERM
+// it lets every loop finish its batch, commits, hands the shards back, and exits.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/envconfig"
+	sdklog "go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/activities"
+	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/registry"
+	"temporal-streaming/internal/serving"
+	"temporal-streaming/internal/stream"
+	"temporal-streaming/internal/tracking"
+	"temporal-streaming/internal/training"
+	"temporal-streaming/pipelines"
+	"temporal-streaming/workflows"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run is the program: 0 when it was asked to stop, 1 when it could not go on.
+func run(ctx context.Context, environ []string, stdout, stderr io.Writer) int {
+	cfg, err := config.Load(environ)
+	if err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return 1
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	p, err := assemble(ctx, cfg, environ, stdout, log)
+	if err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return 1
+	}
+	defer p.close()
+	if err := p.run(ctx); err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return 1
+	}
+	return 0
+}
+
+// process is one worker, wired.
+type process struct {
+	cfg      config.Config
+	log      *slog.Logger
+	slot     *slot
+	identity string
+	temporal client.Client
+	host     *stream.Host
+	metrics  *metrics
+	workers  []worker.Worker
+}
+
+// assemble connects everything. It is the only place that knows all the parts.
+func assemble(ctx context.Context, cfg config.Config, environ []string, stdout io.Writer, log *slog.Logger) (*process, error) {
+	p := &process{cfg: cfg, log: log, host: stream.NewHost(orphanTime), metrics: newMetrics()}
+	var err error
+	if p.slot, err = takeSlot(filepath.Join(os.TempDir(), "temporal-streaming"), cfg.Worker.Slot); err != nil {
+		return nil, err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this worker: %w", err)
+	}
+	p.identity = fmt.Sprintf("%s/%d", hostname, p.slot.Number)
+	if p.temporal, err = dial(ctx, cfg, environ, p.identity, log); err != nil {
+		return nil, err
+	}
+	store, err := artifact.NewS3(artifact.S3Config{
+		Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region, Bucket: cfg.S3.Bucket,
+		AccessKey: cfg.S3.AccessKey, SecretKey: cfg.S3.SecretKey.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mlflow, err := tracking.New(tracking.Config{
+		URL: cfg.MLflow.URI, UIURL: cfg.MLflowUI(), Username: cfg.MLflow.Username,
+		Password: cfg.MLflow.Password.Reveal(), Token: cfg.MLflow.Token.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	models := &registry.Registry{MLflow: mlflow}
+	trainer := &training.Trainer{
+		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load, Logger: log,
+		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
+	}
+	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Pipeline: pipelines.Load, Logger: log}
+	p.register(&activities.Training{Trainer: trainer}, &activities.Stream{
+		Serving: server, Host: p.host, Queue: p.queue(), Worker: p.identity, Console: stdout, Observe: p.metrics.observe, Logger: log,
+	})
+	return p, nil
+}
+
+// orphanTime is how long a loop runs on after the budget of its last segment when
+// nobody drives it: as long as Temporal may be away without a gap in the stream.
+const orphanTime = 10 * time.Minute
+
+// queue is this worker's own task queue.
+func (p *process) queue() string { return "worker/" + p.identity }
+
+func (p *process) register(t *activities.Training, s *activities.Stream) {
+	// Fits take all cores they get, so one at a time; the details of a heartbeat go out
+	// once a second, so that people see progress and a cancelled attempt hears of it.
+	options := worker.Options{
+		Identity: p.identity, WorkerStopTimeout: p.cfg.Worker.Drain, MaxHeartbeatThrottleInterval: time.Second,
+		StickyScheduleToStartTimeout: 500 * time.Millisecond,
+	}
+	train := options
+	train.MaxConcurrentActivityExecutionSize = 1
+	own := options
+	own.DisableWorkflowWorker = true
+	for _, w := range []struct {
+		queue   string
+		options worker.Options
+	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {p.queue(), own}} {
+		it := worker.New(p.temporal, w.queue, w.options)
+		switch w.queue {
+		case job.TrainQueue:
+			it.RegisterWorkflowWithOptions(workflows.Train, workflow.RegisterOptions{Name: job.TrainWorkflow})
+			it.RegisterActivity(t)
+		case job.StreamQueue:
+			it.RegisterWorkflowWithOptions(workflows.Inference, workflow.RegisterOptions{Name: job.InferenceWorkflow})
+			it.RegisterActivity(s)
+		default:
+			it.RegisterActivity(s)
+		}
+		p.workers = append(p.workers, it)
+	}
+}
+
+// run works until ctx ends, then drains.
+func (p *process) run(ctx context.Context) error {
+	if err := release(ctx, p.temporal, p.cfg.Temporal.Namespace, p.identity, p.log); err != nil {
+		// Nothing is lost without it: the timeouts of the activities do the same, later.
+		p.log.Warn("could not release what a predecessor held; recovery waits for its heartbeat timeout", "error", err)
+	}
+	for _, w := range p.workers {
+		if err := w.Start(); err != nil {
+			return fmt.Errorf("start worker: %w", err)
+		}
+	}
+	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopServing()
+	go p.metrics.serve(serving, p.cfg.Worker.MetricsAddress, p.log)
+	p.log.Info("worker is ready", "identity", p.identity, "temporal", p.cfg.Temporal.Address, "namespace", p.cfg.Temporal.Namespace)
+
+	<-ctx.Done()
+	p.log.Info("draining: loops finish their batch, commit, and hand their shards back", "at most", p.cfg.Worker.Drain)
+	done := make(chan struct{})
+	for _, w := range p.workers {
+		go func() { w.Stop(); done <- struct{}{} }()
+	}
+	for range p.workers {
+		<-done
+	}
+	// Loops that nobody drives any more, as after an outage of Temporal.
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Worker.Drain)
+	defer cancel()
+	if err := p.host.Close(last); err != nil {
+		return fmt.Errorf("drain: %w", err)
+	}
+	return nil
+}
+
+func (p *process) close() {
+	p.temporal.Close()
+	if err := p.slot.Close(); err != nil {
+		p.log.Warn("give the slot back", "error", err)
+	}
+}
+
+// dial connects to Temporal, and waits for it: a worker that starts before the server
+// does, as after a power cut, must not need a person.
+func dial(ctx context.Context, cfg config.Config, environ []string, identity string, log *slog.Logger) (client.Client, error) {
+	vars, err := config.Environ(environ)
+	if err != nil {
+		return nil, err
+	}
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: lookup(vars)})
+	if err != nil {
+		return nil, fmt.Errorf("read Temporal's settings: %w", err)
+	}
+	if options.HostPort == "" {
+		options.HostPort = cfg.Temporal.Address
+	}
+	options.Identity = identity
+	options.Logger = sdklog.NewStructuredLogger(log)
+	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
+		c, err := client.DialContext(ctx, options)
+		if err == nil {
+			return c, nil
+		}
+		log.Warn("Temporal cannot be reached; trying again", "address", options.HostPort, "in", pause, "error", err)
+		select {
+		case <-ctx.Done():
+			return nil, errors.Join(ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
+
+// lookup lets envconfig read the settings that this program has gathered.
+type lookup map[string]string
+
+func (l lookup) Environ() []string {
+	list := make([]string, 0, len(l))
+	for k, v := range l {
+		list = append(list, k+"="+v)
+	}
+	return list
+}
+
+func (l lookup) LookupEnv(key string) (string, bool) { v, ok := l[key]; return v, ok }
+
+// Kafka is the connection that the settings describe.
+func Kafka(k config.Kafka) stream.Kafka {
+	return stream.Kafka{
+		Brokers: k.Brokers, SecurityProtocol: k.SecurityProtocol, SASLMechanism: k.SASLMechanism,
+		Username: k.Username, Password: k.Password.Reveal(), CALocation: k.CALocation,
+	}
+}
+
+// commit is the Git commit that the program was built from, if the build recorded it.
+func commit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"temporal-streaming/internal/stream"
+)
+
+// metrics are what Prometheus scrapes. The loops report totals twice a second; nothing
+// is counted here per record.
+type metrics struct {
+	registry    *prometheus.Registry
+	records     *prometheus.CounterVec
+	predictions *prometheus.CounterVec
+	deadLetters *prometheus.CounterVec
+	commits     *prometheus.CounterVec
+	aborts      *prometheus.CounterVec
+	errors      *prometheus.CounterVec
+	lag         *prometheus.GaugeVec
+	rate        *prometheus.GaugeVec
+	latency     *prometheus.GaugeVec
+
+	mu   sync.Mutex
+	last map[string]stream.Progress
+}
+
+func newMetrics() *metrics {
+	byPipeline := []string{"pipeline"}
+	counter := func(name, help string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "ts_stream", Name: name, Help: help}, byPipeline)
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "ts_stream", Name: name, Help: help}, append(byPipeline, labels...))
+	}
+	m := &metrics{
+		registry:    prometheus.NewRegistry(),
+		records:     counter("records_total", "Input records whose offsets are committed."),
+		predictions: counter("predictions_total", "Predictions committed."),
+		deadLetters: counter("dead_letters_total", "Records sent to the dead-letter topic."),
+		commits:     counter("commits_total", "Kafka transactions committed."),
+		aborts:      counter("aborts_total", "Kafka transactions given up."),
+		errors:      counter("errors_total", "Faults that a loop recovered from or reported."),
+		lag:         gauge("lag_records", "Records between the committed offset and the end of the partition.", "partition"),
+		rate:        gauge("records_per_second", "Records a second, over the last seconds.", "shard"),
+		latency:     gauge("latency_seconds", "Message timestamp to committed prediction, over the last seconds.", "shard", "quantile"),
+		last:        map[string]stream.Progress{},
+	}
+	m.registry.MustRegister(m.records, m.predictions, m.deadLetters, m.commits, m.aborts, m.errors, m.lag, m.rate, m.latency,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// observe adds what happened since the shard's last report. A loop that started anew
+// counts from zero again, which shows as a total that has fallen.
+func (m *metrics) observe(pipeline string, shard int, p stream.Progress) {
+	key := fmt.Sprintf("%s/%d", pipeline, shard)
+	m.mu.Lock()
+	before := m.last[key]
+	m.last[key] = p
+	m.mu.Unlock()
+	if p.Records < before.Records || p.Commits < before.Commits {
+		before = stream.Progress{LastErrorAt: before.LastErrorAt}
+	}
+	for _, c := range []struct {
+		vec      *prometheus.CounterVec
+		now, was int64
+	}{
+		{m.records, p.Records, before.Records}, {m.predictions, p.Predictions, before.Predictions},
+		{m.deadLetters, p.DeadLetters, before.DeadLetters}, {m.commits, p.Commits, before.Commits}, {m.aborts, p.Aborts, before.Aborts},
+	} {
+		c.vec.WithLabelValues(pipeline).Add(float64(max(0, c.now-c.was)))
+	}
+	if p.LastError != "" && p.LastErrorAt.After(before.LastErrorAt) {
+		m.errors.WithLabelValues(pipeline).Inc()
+	}
+	for _, q := range p.Partitions {
+		if q.Lag >= 0 {
+			m.lag.WithLabelValues(pipeline, strconv.Itoa(int(q.Partition))).Set(float64(q.Lag))
+		}
+	}
+	id := strconv.Itoa(shard)
+	m.rate.WithLabelValues(pipeline, id).Set(p.RecordsPerSecond)
+	m.latency.WithLabelValues(pipeline, id, "0.5").Set(p.P50Millis / 1000)
+	m.latency.WithLabelValues(pipeline, id, "0.99").Set(p.P99Millis / 1000)
+}
+
+// serve answers /metrics and /healthz until ctx ends. A taken port is no reason not to
+// work: a second worker on a host says so and goes on.
+func (m *metrics) serve(ctx context.Context, address string, log *slog.Logger) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		log.Warn("metrics are not served; set WORKER_METRICS_ADDRESS to a free address", "error", err)
+		return
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		<-ctx.Done()
+		if err := server.Close(); err != nil {
+			log.Warn("close metrics listener", "error", err)
+		}
+	}()
+	log.Info("metrics", "url", "http://"+listener.Addr().String()+"/metrics")
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		log.Warn("metrics are no longer served", "error", err)
+	}
+}

@@ -1,0 +1,119 @@
+package workflows
+
+import (
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/internal/job"
+)
+
+// Every timeout and retry of the project stands here, each with its reason.
+
+// final lists the errors that no retry mends.
+var final = []string{job.ErrTypeInvalid, job.ErrTypeNotFound, job.ErrTypeNoChampion, job.ErrTypeCorrupt}
+
+// patiently retries for as long as it takes: a service that is down comes back, and
+// a person who sees the attempts grow can cancel. The cap keeps the wait after a
+// long outage short; the SDK's own cap would be 100 times the first interval.
+func patiently() *temporal.RetryPolicy {
+	return &temporal.RetryPolicy{
+		InitialInterval:        500 * time.Millisecond,
+		BackoffCoefficient:     2,
+		MaximumInterval:        20 * time.Second,
+		NonRetryableErrorTypes: final,
+	}
+}
+
+// step is for the short activities of training: they move megabytes, so ten minutes
+// means that something hangs, and a worker that died is noticed by then at the latest
+// (one that restarts releases what it held at once).
+func step(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 10 * time.Minute,
+		HeartbeatTimeout:    30 * time.Second,
+		RetryPolicy:         patiently(),
+		Summary:             summary,
+	})
+}
+
+// fit allows a day, since a search over large data may take hours; the heartbeat,
+// sent at least once an epoch and every few seconds within one, is what tells a dead
+// worker from a slow one.
+func fit(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 24 * time.Hour,
+		HeartbeatTimeout:    30 * time.Second,
+		RetryPolicy:         patiently(),
+		Summary:             summary,
+	})
+}
+
+// lookup is for questions to Kafka and MLflow before a stream starts.
+func lookup(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		RetryPolicy:         patiently(),
+		Summary:             summary,
+	})
+}
+
+// leasing waits for a worker without a limit: no worker means no lease, and the
+// stream starts by itself when one comes. The answer itself takes no time, so an
+// attempt that is not answered within seconds sits with a worker that has died.
+func leasing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: 3 * time.Second,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval:    100 * time.Millisecond,
+			BackoffCoefficient: 1.5,
+			MaximumInterval:    5 * time.Second,
+		},
+		Summary: summary,
+	})
+}
+
+// segment runs on the queue of one worker. That it is not picked up within seconds
+// is how a dead worker shows; that heartbeats stay away is how one shows that dies
+// later. It is tried once: after any end the workflow leases again, perhaps
+// elsewhere. A cancelled segment drains, and its checkpoint is waited for.
+func segment(ctx workflow.Context, lease job.Lease, lasts time.Duration, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              lease.Queue,
+		ScheduleToStartTimeout: 5 * time.Second,
+		StartToCloseTimeout:    lasts + drain,
+		HeartbeatTimeout:       5 * time.Second,
+		WaitForCancellation:    true,
+		RetryPolicy:            once(),
+		Summary:                summary,
+	})
+}
+
+// control reaches a running loop. A worker that does not pick it up is gone, and
+// whoever asked goes on without it.
+func control(ctx workflow.Context, lease job.Lease, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              lease.Queue,
+		ScheduleToStartTimeout: 5 * time.Second,
+		StartToCloseTimeout:    drain,
+		RetryPolicy:            once(),
+		Summary:                summary,
+	})
+}
+
+// drain is the longest that finishing a batch and committing it may take; the
+// clients' own timeouts are shorter.
+const drain = 90 * time.Second
+
+func once() *temporal.RetryPolicy { return &temporal.RetryPolicy{MaximumAttempts: 1} }
+
+// backoff is the wait before the next lease after n segments in a row have failed:
+// none after the first, so that one death costs one lease, then doubling to ten
+// seconds, so that a shard that cannot run does not fill its history.
+func backoff(n int) time.Duration {
+	if n <= 1 {
+		return 0
+	}
+	return min(100*time.Millisecond<<min(n-2, 10), 10*time.Second)
+}

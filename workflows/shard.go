@@ -1,0 +1,143 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/activities"
+	"temporal-streaming/internal/job"
+)
+
+// runShard leases the shard and runs segments until the stream ends. Whatever ends a
+// segment (its budget, a dead worker, a fenced loop, Kafka away for good), the answer
+// is the same: lease again. The new loop fences the old one in Kafka, so two attempts
+// that live at once cannot both commit.
+func (s *inference) runShard(ctx workflow.Context, sh *job.ShardStatus) {
+	for !s.ending() && ctx.Err() == nil {
+		s.enter(ctx, sh, job.ShardLeasing)
+		lease, err := s.lease(ctx, sh)
+		if s.ending() {
+			break
+		}
+		if err == nil {
+			sh.Lease = lease
+			s.enter(ctx, sh, job.ShardRunning)
+			err = s.segment(ctx, sh)
+		}
+		s.note(ctx, sh, err)
+		if wait := backoff(sh.Failures); wait > 0 && !s.ending() {
+			// Only a cancelled run ends this early, and the loop's condition sees that.
+			_, _ = workflow.AwaitWithTimeout(ctx, wait, s.ending)
+		}
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !s.rolling {
+			s.rolling = true
+			workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
+		}
+	}
+	if s.rolling && !s.stopping && ctx.Err() == nil {
+		return // the next history takes it from here
+	}
+	s.release(ctx, sh)
+	s.enter(ctx, sh, job.ShardStopped)
+}
+
+// lease waits for a worker, and gives up when the stream ends meanwhile.
+func (s *inference) lease(ctx workflow.Context, sh *job.ShardStatus) (job.Lease, error) {
+	var a *activities.Stream
+	var lease job.Lease
+	ctx, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	offer := workflow.ExecuteActivity(leasing(ctx, shardName(sh)), a.Lease, job.LeaseRequest{Pipeline: s.req.Pipeline, Shard: sh.Shard})
+	if err := workflow.Await(ctx, func() bool { return offer.IsReady() || s.ending() }); err != nil {
+		return lease, err
+	}
+	if !offer.IsReady() {
+		return lease, nil
+	}
+	return lease, offer.Get(ctx, &lease)
+}
+
+// segment runs one segment and keeps its checkpoint. When the stream is to end, the
+// running loop is told on its worker's own queue; if nobody answers there, the
+// segment is cancelled, which a live worker also answers with a checkpoint.
+func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) error {
+	var a *activities.Stream
+	s.segments++
+	sh.Segment = s.segments
+	lasts := time.Duration(s.status.Plan.SegmentLasts)
+	req := job.SegmentRequest{Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts}
+
+	within, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	running := workflow.ExecuteActivity(segment(within, sh.Lease, lasts, shardName(sh)), a.Segment, req)
+	_ = workflow.Await(ctx, func() bool { return running.IsReady() || s.ending() }) // a cancelled run goes on to wait for the checkpoint
+	if !running.IsReady() && ctx.Err() == nil {
+		var tell any = a.Drain
+		if !s.stopping {
+			tell = a.Detach
+		}
+		if err := workflow.ExecuteActivity(control(ctx, sh.Lease, "end "+shardName(sh)), tell, s.control(sh)).Get(ctx, nil); err != nil {
+			cancel()
+		}
+	}
+	var done job.Segment
+	last, _ := workflow.NewDisconnectedContext(ctx)
+	if err := running.Get(last, &done); err != nil {
+		return err
+	}
+	sh.Last = done.Progress
+	return nil
+}
+
+// release drains a loop that may live on without a segment, as it does while
+// Temporal is away. A worker that does not answer has none.
+func (s *inference) release(ctx workflow.Context, sh *job.ShardStatus) {
+	if sh.Failures == 0 || sh.Lease.Queue == "" {
+		return
+	}
+	var a *activities.Stream
+	last, _ := workflow.NewDisconnectedContext(ctx)
+	if err := workflow.ExecuteActivity(control(last, sh.Lease, "drain "+shardName(sh)), a.Drain, s.control(sh)).Get(last, nil); err != nil {
+		workflow.GetLogger(ctx).Info("no loop to drain", "shard", sh.Shard.ID, "worker", sh.Lease.Worker, "error", err)
+	}
+}
+
+func (s *inference) control(sh *job.ShardStatus) job.ControlRequest {
+	return job.ControlRequest{Pipeline: s.req.Pipeline, Shard: sh.Shard}
+}
+
+// note keeps the outcome of a segment for people. A cancelled run is no failure.
+func (s *inference) note(ctx workflow.Context, sh *job.ShardStatus, err error) {
+	switch {
+	case err == nil:
+		sh.Failures, sh.LastError = 0, ""
+	case temporal.IsCanceledError(err):
+	default:
+		sh.Failures++
+		sh.LastError = segmentError(err)
+	}
+}
+
+func (s *inference) enter(ctx workflow.Context, sh *job.ShardStatus, state job.ShardState) {
+	if sh.State != state {
+		sh.State, sh.Since = state, workflow.Now(ctx)
+	}
+	workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
+}
+
+// segmentError says in one sentence why a segment ended.
+func segmentError(err error) string {
+	var timeout *temporal.TimeoutError
+	if errors.As(err, &timeout) {
+		return fmt.Sprintf("the worker stopped answering (%s timeout); leasing the shard again", timeout.TimeoutType())
+	}
+	return reason(err)
+}
+
+func shardName(sh *job.ShardStatus) string {
+	return fmt.Sprintf("shard %d, partitions %v", sh.Shard.ID, sh.Shard.Partitions)
+}
