@@ -18,8 +18,9 @@ type CalibrationBin struct {
 	Predicted float64 `json:"predicted"` // weighted mean probability
 	Observed  float64 `json:"observed"`  // weighted share of positives
 
-	// StandardError of Observed: sqrt(sum w^2 (label - Observed)^2) / sum w, the linearised error of a weighted share.
-	StandardError float64 `json:"standard_error"`
+	// A 95 % interval of Observed: Wilson's, for Kish's effective number of rows (sum w)^2 / sum w^2.
+	ObservedLow  float64 `json:"observed_low"`
+	ObservedHigh float64 `json:"observed_high"`
 }
 
 // calibrationBins divides the rows, ordered by probability, into at most n bins of about equal weight. Rows of equal
@@ -72,9 +73,11 @@ func binBy(s Scores, n int, measure func(probability, weight float64) float64) [
 // summarise makes a bin of rows that are in rising order of probability.
 func summarise(s Scores, rows []int) CalibrationBin {
 	b := CalibrationBin{Low: s.Probability[rows[0]], High: s.Probability[rows[len(rows)-1]], Rows: len(rows)}
+	var squares float64
 	for _, i := range rows {
 		w := s.weight(i)
 		b.Weight += w
+		squares += w * w
 		b.Predicted += w * s.Probability[i]
 		if s.Label[i] {
 			b.Positives++
@@ -83,11 +86,14 @@ func summarise(s Scores, rows []int) CalibrationBin {
 	}
 	b.Predicted /= b.Weight
 	b.Observed /= b.Weight
-	var squares float64
-	for _, i := range rows {
-		d := s.weight(i) * (float64(class(s.Label[i])) - b.Observed)
-		squares += d * d
-	}
-	b.StandardError = math.Sqrt(squares) / b.Weight
+	b.ObservedLow, b.ObservedHigh = wilson(b.Observed, b.Weight/squares*b.Weight)
 	return b
+}
+
+// wilson is the 95 % score interval of a share seen in n trials.
+func wilson(share, n float64) (low, high float64) {
+	const z = 1.959963984540054
+	middle := (share + z*z/(2*n)) / (1 + z*z/n)
+	reach := z / (1 + z*z/n) * math.Sqrt(share*(1-share)/n+z*z/(4*n*n))
+	return max(0, min(middle-reach, share)), min(1, max(middle+reach, share)) // rounding may not leave the share outside
 }

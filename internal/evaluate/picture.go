@@ -3,7 +3,6 @@ package evaluate
 import (
 	"bytes"
 	"image/color"
-	"math"
 	"strconv"
 
 	"golang.org/x/image/font"
@@ -34,7 +33,7 @@ type picture struct {
 
 type legendEntry struct {
 	label string
-	mark  func(c draw.Canvas, from, to vg.Point) // draws a sample between two points
+	mark  func(c draw.Canvas, from, to vg.Point) // draws a sample between two points; nil = text only
 }
 
 func newPicture(title, subject, x, y string) *picture {
@@ -44,7 +43,8 @@ func newPicture(title, subject, x, y string) *picture {
 		axis.Color = gray
 		axis.Width = vg.Points(0.5)
 		axis.Padding = 0
-		axis.Label.TextStyle = textStyle(9.5, font.WeightNormal, ink)
+		axis.Label.TextStyle.Font = textStyle(9.5, font.WeightNormal, ink).Font
+		axis.Label.TextStyle.Color = ink
 		axis.Label.Padding = vg.Points(5)
 		axis.Tick.Label.Font = textStyle(9, font.WeightNormal, ink).Font
 		axis.Tick.Label.Color = ink
@@ -52,13 +52,15 @@ func newPicture(title, subject, x, y string) *picture {
 		axis.Tick.Width = vg.Points(0.5)
 		axis.Tick.Length = vg.Points(3)
 	}
-	p.Y.Label.TextStyle.Rotation = math.Pi / 2
 	p.X.Label.Text, p.Y.Label.Text = x, y
 	grid := plotter.NewGrid()
 	grid.Horizontal.Color, grid.Vertical.Color = faint, faint
 	p.Add(grid)
 	return &picture{title: title, subject: subject, plot: p}
 }
+
+// note adds a line of text to the legend, without a mark.
+func (p *picture) note(label string) { p.legend = append(p.legend, legendEntry{label: label}) }
 
 // png draws the picture.
 func (p *picture) png() ([]byte, error) {
@@ -88,10 +90,16 @@ func (p *picture) drawLegend(page draw.Canvas) vg.Length {
 	style := textStyle(9, font.WeightNormal, ink)
 	style.YAlign = text.YCenter
 
+	indent := func(entry legendEntry) vg.Length {
+		if entry.mark == nil {
+			return 0
+		}
+		return sample + gap
+	}
 	var lines [][]legendEntry
 	room := vg.Length(0)
 	for _, entry := range p.legend {
-		width := sample + gap + style.Width(entry.label) + between
+		width := indent(entry) + style.Width(entry.label) + between
 		if room < width || len(lines) == 0 {
 			lines, room = append(lines, nil), page.Size().X+between
 		}
@@ -101,9 +109,12 @@ func (p *picture) drawLegend(page draw.Canvas) vg.Length {
 	for i, entries := range lines {
 		at := vg.Point{X: page.Min.X, Y: page.Min.Y + line*vg.Length(len(lines)-1-i) + line/2}
 		for _, entry := range entries {
-			entry.mark(page, at, vg.Point{X: at.X + sample, Y: at.Y})
-			page.FillText(style, vg.Point{X: at.X + sample + gap, Y: at.Y}, entry.label)
-			at.X += sample + gap + style.Width(entry.label) + between
+			if entry.mark != nil {
+				entry.mark(page, at, vg.Point{X: at.X + sample, Y: at.Y})
+			}
+			at.X += indent(entry)
+			page.FillText(style, vg.Point{X: at.X, Y: at.Y}, entry.label)
+			at.X += style.Width(entry.label) + between
 		}
 	}
 	if len(lines) == 0 {

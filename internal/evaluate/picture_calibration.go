@@ -4,8 +4,6 @@ import (
 	"fmt"
 
 	"gonum.org/v1/plot/plotter"
-	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 func (s Study) drawCalibration() ([]byte, error) {
@@ -20,8 +18,8 @@ func (s Study) drawCalibration() ([]byte, error) {
 	points := make(plotter.XYs, 0, len(s.Model.Curves.Calibration))
 	for _, b := range s.Model.Curves.Calibration {
 		points = append(points, plotter.XY{X: b.Predicted, Y: b.Observed})
-		low, high := max(0, b.Observed-1.96*b.StandardError), min(1, b.Observed+1.96*b.StandardError)
-		if err := p.addLine("", plotter.XYs{{X: b.Predicted, Y: low}, {X: b.Predicted, Y: high}}, stroke(blue, 1)); err != nil {
+		interval := plotter.XYs{{X: b.Predicted, Y: b.ObservedLow}, {X: b.Predicted, Y: b.ObservedHigh}}
+		if err := p.addLine("", interval, stroke(blue, 1)); err != nil {
 			return nil, err
 		}
 	}
@@ -34,9 +32,4 @@ func (s Study) drawCalibration() ([]byte, error) {
 	}
 	p.note(fmt.Sprintf("expected calibration error %.2g, Brier score %.2g", s.Model.Report.CalibrationError, s.Model.Report.Brier))
 	return p.png()
-}
-
-// note adds a line of text to the legend, without a mark.
-func (p *picture) note(label string) {
-	p.legend = append(p.legend, legendEntry{label, func(draw.Canvas, vg.Point, vg.Point) {}})
 }

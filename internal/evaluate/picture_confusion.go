@@ -19,18 +19,20 @@ func (s Study) drawConfusion() ([]byte, error) {
 	p.plot.X.Tick.Length, p.plot.Y.Tick.Length = 0, 0
 	c := s.Model.Report.Confusion
 	p.plot.Add(matrix{
-		counts: [2][2]int{{c.TrueNegatives, c.FalsePositives}, {c.FalseNegatives, c.TruePositives}},
+		classes: [2]string{s.Negative, s.Positive},
+		counts:  [2][2]int{{c.TrueNegatives, c.FalsePositives}, {c.FalseNegatives, c.TruePositives}},
 		weights: [2][2]float64{
 			{c.TrueNegativeWeight, c.FalsePositiveWeight},
 			{c.FalseNegativeWeight, c.TruePositiveWeight},
 		},
 	})
-	p.note(fmt.Sprintf("precision %.3f, recall %.3f, F1 %.3f (weighted); the colour is the share of the true class", s.Model.Report.Precision, s.Model.Report.Recall, s.Model.Report.F1))
+	p.note(fmt.Sprintf("precision %.3f, recall %.3f, F1 %.3f; the shares are weighted, the colour is the share", s.Model.Report.Precision, s.Model.Report.Recall, s.Model.Report.F1))
 	return p.png()
 }
 
 // matrix is the heat map: the first row is the negatives, the second the positives; columns are what the model says.
 type matrix struct {
+	classes [2]string
 	counts  [2][2]int
 	weights [2][2]float64
 }
@@ -55,9 +57,9 @@ func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 				style.XAlign, style.YAlign = text.XCenter, text.YCenter
 			}
 			c.FillText(big, middle.Add(vg.Point{Y: 9}), thousands(m.counts[row][column]))
-			c.FillText(small, middle.Add(vg.Point{Y: -8}), fmt.Sprintf("%.2f %% of the row", 100*share))
+			c.FillText(small, middle.Add(vg.Point{Y: -8}), fmt.Sprintf("%.2f %% of all %s", 100*share, m.classes[row]))
 			if m.weighted() {
-				c.FillText(small, middle.Add(vg.Point{Y: -21}), fmt.Sprintf("stands for %s", thousands(int(m.weights[row][column]+0.5))))
+				c.FillText(small, middle.Add(vg.Point{Y: -21}), fmt.Sprintf("stands for %s rows", thousands(int(m.weights[row][column]+0.5))))
 			}
 		}
 	}

@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"fmt"
+	"slices"
 
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
@@ -28,6 +29,7 @@ func (s Study) drawROC() ([]byte, error) {
 			return nil, err
 		}
 	}
+	slices.Reverse(p.legend) // the new model comes first in the legend, and is drawn last, on top
 	return p.png()
 }
 
@@ -54,6 +56,7 @@ func (s Study) drawPrecisionRecall() ([]byte, error) {
 			return nil, err
 		}
 	}
+	slices.Reverse(p.legend) // the new model comes first in the legend, and is drawn last, on top
 	return p.png()
 }
 
@@ -63,10 +66,8 @@ func (p *picture) addCurve(s series, figure string, points plotter.XYs, operatin
 	if s.champion {
 		line, mark = stroke(vermilion, 1.4, vg.Points(5), vg.Points(2.5)), square(vermilion)
 	}
-	if err := p.addLine(s.Name+", "+figure, points, line); err != nil {
-		return err
-	}
-	return p.addDots(fmt.Sprintf("threshold %.3g", s.Report.Threshold), plotter.XYs{operating}, mark)
+	label := fmt.Sprintf("%s: %s, marked at threshold %.3g", s.Name, figure, s.Report.Threshold)
+	return p.addMarkedLine(label, points, line, operating, mark)
 }
 
 func chanceLine() draw.LineStyle { return stroke(gray, 1, vg.Points(2), vg.Points(2)) }

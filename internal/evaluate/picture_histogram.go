@@ -12,8 +12,8 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// histogramFloor is where bars start: a count of one must show, and a logarithm has no zero.
-const histogramFloor = 0.7
+// histogramFloor is where bars start, as a power of ten: a count of one must show, and zero has no logarithm.
+const histogramFloor = -0.15
 
 func (s Study) drawHistogram() ([]byte, error) {
 	p := newPicture("Scores by class", s.Subject, "Predicted probability", "Rows per bin (logarithmic)")
@@ -23,9 +23,9 @@ func (s Study) drawHistogram() ([]byte, error) {
 	for _, b := range bins {
 		most = max(most, b.Negatives, b.Positives)
 	}
-	p.plot.Y.Scale = plot.LogScale{}
-	p.plot.Y.Min, p.plot.Y.Max = histogramFloor, math.Pow(10, math.Ceil(math.Log10(float64(most))))
-	p.plot.Y.Tick.Marker = powersOfTen(p.plot.Y.Max)
+	// The axis is linear in the logarithm: the library's own log axis misplaces its label.
+	p.plot.Y.Min, p.plot.Y.Max = histogramFloor, math.Ceil(math.Log10(float64(most)))
+	p.plot.Y.Tick.Marker = powersOfTen(int(p.plot.Y.Max))
 
 	report := s.Model.Report
 	p.addBars(fmt.Sprintf("%s (%s rows)", s.Negative, thousands(report.Negatives)), blue, bins, 0, func(b HistogramBin) int { return b.Negatives })
@@ -64,7 +64,7 @@ func (b bars) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		half := (bin.High - bin.Low) / 2
 		left := bin.Low + 2*half*b.offset
-		c.FillPolygon(b.fill, box(x(left), y(histogramFloor), x(left+0.92*half), y(float64(n))))
+		c.FillPolygon(b.fill, box(x(left), y(histogramFloor), x(left+0.92*half), y(math.Log10(float64(n)))))
 	}
 }
 
@@ -72,12 +72,12 @@ func box(x0, y0, x1, y1 vg.Length) []vg.Point {
 	return []vg.Point{{X: x0, Y: y0}, {X: x1, Y: y0}, {X: x1, Y: y1}, {X: x0, Y: y1}}
 }
 
-func powersOfTen(top float64) plot.ConstantTicks {
+func powersOfTen(top int) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
-	for decade := 1; float64(decade) <= top; decade *= 10 {
-		ticks = append(ticks, plot.Tick{Value: float64(decade), Label: thousands(decade)})
-		for k := 2; k < 10 && float64(k*decade) < top; k++ {
-			ticks = append(ticks, plot.Tick{Value: float64(k * decade)})
+	for decade, power := 1, 0; power <= top; decade, power = decade*10, power+1 {
+		ticks = append(ticks, plot.Tick{Value: float64(power), Label: thousands(decade)})
+		for k := 2; k < 10 && power < top; k++ {
+			ticks = append(ticks, plot.Tick{Value: math.Log10(float64(k * decade))})
 		}
 	}
 	return ticks

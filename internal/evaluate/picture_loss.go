@@ -2,6 +2,7 @@ package evaluate
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -50,7 +51,11 @@ func (s Study) drawLoss() ([]byte, error) {
 	}
 	p.plot.X.Min, p.plot.X.Max = 1, max(2, float64(last))
 	room := 0.06 * (p.plot.Y.Max - p.plot.Y.Min)
+	if room == 0 { // a flat line still needs an axis
+		room = max(0.1*p.plot.Y.Max, 1e-6)
+	}
 	p.plot.Y.Min, p.plot.Y.Max = max(0, p.plot.Y.Min-room), p.plot.Y.Max+room
+	p.plot.Y.Tick.Marker = roundTicks(p.plot.Y.Min, p.plot.Y.Max)
 	return p.png()
 }
 
@@ -68,6 +73,23 @@ func splitMembers(points []LossPoint) (members [][]LossPoint, last int) {
 		last = max(last, at.Epoch)
 	}
 	return members, last
+}
+
+// roundTicks labels four to ten round numbers of an interval.
+func roundTicks(low, high float64) plot.ConstantTicks {
+	apart := math.Pow(10, math.Floor(math.Log10((high-low)/4)))
+	digits := int(max(0, -math.Floor(math.Log10(apart)+1e-9)))
+	for _, factor := range []float64{5, 2} {
+		if (high-low)/(factor*apart) >= 4 {
+			apart *= factor
+			break
+		}
+	}
+	var ticks plot.ConstantTicks
+	for k := math.Ceil(low / apart); k*apart <= high; k++ {
+		ticks = append(ticks, plot.Tick{Value: k * apart, Label: strconv.FormatFloat(k*apart, 'f', digits, 64)})
+	}
+	return ticks
 }
 
 // epochTicks labels about ten whole epochs.

@@ -49,7 +49,7 @@ func (p *picture) addLine(label string, points plotter.XYs, style draw.LineStyle
 
 // addDots marks points, with a legend entry unless the label is empty. A white rim sets them off from lines.
 func (p *picture) addDots(label string, points plotter.XYs, style draw.GlyphStyle) error {
-	rim := draw.GlyphStyle{Color: color.White, Radius: style.Radius + vg.Points(1), Shape: style.Shape}
+	rim := draw.GlyphStyle{Color: color.White, Radius: style.Radius + vg.Points(0.8), Shape: style.Shape}
 	for _, s := range []draw.GlyphStyle{rim, style} {
 		dots, err := plotter.NewScatter(points)
 		if err != nil {
@@ -63,5 +63,20 @@ func (p *picture) addDots(label string, points plotter.XYs, style draw.GlyphStyl
 			c.DrawGlyphNoClip(style, vg.Point{X: (from.X + to.X) / 2, Y: from.Y})
 		}})
 	}
+	return nil
+}
+
+// addMarkedLine draws a line with one of its points marked, under a single legend entry.
+func (p *picture) addMarkedLine(label string, points plotter.XYs, line draw.LineStyle, at plotter.XY, mark draw.GlyphStyle) error {
+	if err := p.addLine("", points, line); err != nil {
+		return err
+	}
+	if err := p.addDots("", plotter.XYs{at}, mark); err != nil {
+		return err
+	}
+	p.legend = append(p.legend, legendEntry{label, func(c draw.Canvas, from, to vg.Point) {
+		c.StrokeLine2(line, from.X, from.Y, to.X, to.Y)
+		c.DrawGlyphNoClip(mark, vg.Point{X: (from.X + to.X) / 2, Y: from.Y})
+	}})
 	return nil
 }

@@ -2,11 +2,15 @@ package evaluate
 
 import (
 	"bytes"
+	"encoding/csv"
+	"encoding/json"
 	"image/png"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -81,5 +85,89 @@ func TestPicturesAreReadablePNGsOfOneSize(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+	}
+}
+
+func TestPicturesAreTheSameBytesEveryTime(t *testing.T) {
+	study := sampleStudy(t)
+	first, err := study.Pictures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := study.Pictures()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range first {
+		if !bytes.Equal(first[i].Data, second[i].Data) {
+			t.Errorf("%s differs from one drawing to the next", first[i].Name)
+		}
+	}
+}
+
+// Extremes that a first training run may well give: no champion, nothing learned, one epoch, very long names.
+func TestPicturesOfExtremesAreDrawn(t *testing.T) {
+	constant := Scores{Probability: make([]float64, 40), Label: make([]bool, 40)}
+	constant.Label[7] = true
+	perfect := Scores{Probability: []float64{0, 0, 1}, Label: []bool{false, false, true}}
+	for name, s := range map[string]Scores{"constant": constant, "perfect": perfect} {
+		result, err := NewResult(strings.Repeat("long name ", 30), s, 0.5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		study := Study{Subject: strings.Repeat("long subject ", 30), Model: result, Loss: []LossPoint{{Epoch: 1, Train: 0.5, Validation: 0.5, Best: true}}}
+		files, err := study.Pictures()
+		if err != nil || len(files) != 6 {
+			t.Errorf("%s: %d pictures, %v", name, len(files), err)
+		}
+		study.Loss = nil
+		if files, err = study.Pictures(); err != nil || len(files) != 5 {
+			t.Errorf("%s without losses: %d pictures, %v", name, len(files), err)
+		}
+	}
+}
+
+func TestLossesThatAreNotFiniteAreAnErrorNotAPicture(t *testing.T) {
+	study := sampleStudy(t)
+	study.Loss[3].Train = math.Inf(1)
+	if _, err := study.Pictures(); err == nil {
+		t.Error("an infinite loss was drawn")
+	}
+}
+
+func TestTablesReadBackToTheCurves(t *testing.T) {
+	study := sampleStudy(t)
+	files, err := study.Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	byName := make(map[string][]byte)
+	for _, f := range files {
+		byName[f.Name] = f.Data
+	}
+	records, err := csv.NewReader(bytes.NewReader(byName["precision_recall_curve.csv"])).ReadAll()
+	if err != nil || len(records) != len(study.Model.Curves.PrecisionRecall)+1 {
+		t.Fatalf("%d records, %v", len(records), err)
+	}
+	for i, want := range study.Model.Curves.PrecisionRecall {
+		var got PRPoint
+		for k, at := range []*float64{&got.Threshold, &got.Precision, &got.Recall} {
+			if *at, err = strconv.ParseFloat(records[i+1][k], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got != want {
+			t.Errorf("row %d: %+v, want %+v", i, got, want)
+		}
+	}
+	var report struct {
+		Champion   *struct{ Report Report }
+		Comparison []Difference
+	}
+	if err := json.Unmarshal(byName["report.json"], &report); err != nil || report.Champion == nil || len(report.Comparison) == 0 {
+		t.Errorf("report.json: %v, %+v", err, report)
+	}
+	if len(files) != 7 {
+		t.Errorf("%d tables, want 7", len(files))
 	}
 }
