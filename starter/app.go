@@ -35,7 +35,7 @@ func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		environ: environ, in: stdin, now: time.Now, reach: realServices(),
 		pace:    pace{watch: 300 * time.Millisecond, workers: 2 * time.Second, quiet: 5 * time.Second},
-		console: &console{out: stdout, err: stderr},
+		console: &console{out: stdout, err: stderr, now: time.Now},
 	}
 }
 
@@ -89,7 +89,8 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	root.PersistentFlags().BoolVar(&a.console.noColor, "no-color", a.variable("NO_COLOR") != "", "no colours (also: NO_COLOR)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
 	root.AddCommand(
-		a.trainCommand(), a.loadCommand(), a.simulateCommand(), a.versionCommand(),
+		a.trainCommand(), a.inferenceCommand(), a.statusCommand(), a.stopCommand(),
+		a.loadCommand(), a.simulateCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 
@@ -16,6 +17,7 @@ type console struct {
 	out, err io.Writer
 	json     bool
 	noColor  bool
+	now      func() time.Time
 	fails    error // the first write to standard output that failed
 }
 
@@ -61,21 +63,24 @@ func (c *console) errStyle() screen.Style {
 
 // board is for lines that change while something runs.
 func (c *console) board() *screen.Board {
-	w := c.people()
-	return screen.NewBoard(w, isTerminal(w), width(w))
+	width, height := size(c.people())
+	return screen.NewBoard(c.people(), c.live(), width, height)
 }
+
+// live reports that people watch on a terminal, where lines can be drawn again.
+func (c *console) live() bool { return isTerminal(c.people()) }
 
 func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// width is the cells of a terminal's line, 100 if w is none.
-func width(w io.Writer) int {
+// size is that of a terminal in cells; it bounds nothing if w is none.
+func size(w io.Writer) (width, height int) {
 	if f, ok := w.(*os.File); ok {
-		if n, _, err := term.GetSize(int(f.Fd())); err == nil && n > 0 {
-			return n
+		if width, height, err := term.GetSize(int(f.Fd())); err == nil && width > 0 && height > 0 {
+			return width, height
 		}
 	}
-	return 100
+	return 0, 0
 }

@@ -17,6 +17,7 @@ import (
 type reach struct {
 	temporal func(ctx context.Context, vars map[string]string) (controlPlane, error)
 	objects  func(config.S3) (objectStore, error)
+	kafka    brokers
 }
 
 // controlPlane is what commands ask of Temporal; *control.Temporal is one.
@@ -49,6 +50,7 @@ type streamer interface {
 
 func realServices() reach {
 	return reach{
+		kafka: realBrokers(),
 		temporal: func(ctx context.Context, vars map[string]string) (controlPlane, error) {
 			return control.Dial(ctx, vars)
 		},

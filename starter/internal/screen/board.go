@@ -14,7 +14,8 @@ import (
 type Board struct {
 	out   io.Writer
 	live  bool
-	width int
+	width int               // cells; 0 does not bound
+	tall  int               // lines that fit; 0 does not bound
 	drawn int               // lines on the terminal
 	said  map[string]string // what was printed last for a line, when not live
 }
@@ -23,9 +24,9 @@ type Board struct {
 // Live is drawn on terminals. Plain is what a log gets: empty for nothing yet.
 type Line struct{ Key, Live, Plain string }
 
-// NewBoard draws on out; live says that out is a terminal of width cells.
-func NewBoard(out io.Writer, live bool, width int) *Board {
-	return &Board{out: out, live: live, width: width, said: map[string]string{}}
+// NewBoard draws on out; live says that out is a terminal of that many cells.
+func NewBoard(out io.Writer, live bool, width, height int) *Board {
+	return &Board{out: out, live: live, width: width, tall: height - 1, said: map[string]string{}}
 }
 
 // Draw shows the lines in place of those drawn before.
@@ -33,6 +34,9 @@ func (b *Board) Draw(lines []Line) {
 	if !b.live {
 		b.print(lines)
 		return
+	}
+	if b.tall > 0 && len(lines) > b.tall {
+		lines = lines[:b.tall] // what scrolls away cannot be drawn again
 	}
 	var frame strings.Builder
 	b.up(&frame)

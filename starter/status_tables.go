@@ -1,0 +1,107 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/starter/internal/screen"
+)
+
+func streamsTable(s screen.Style, streams []streamReport, now time.Time) string {
+	var rows [][]string
+	for _, r := range streams {
+		model := "-"
+		if r.Model.Name != "" {
+			model = r.Model.Name + "@" + r.Model.Version
+		}
+		row := []string{r.Pipeline, stateText(s, r, now), model, fmt.Sprint(len(r.Shards)), lagText(s, r.Lag)}
+		if len(r.Shards) == 0 { // nobody reports figures
+			row = append(row, "-", "-", "-", "-", "-")
+		} else {
+			dead := screen.Count(r.DeadLetters)
+			if r.DeadLetters > 0 {
+				dead = s.Warn(dead)
+			}
+			row = append(row, screen.Rate(r.Rate), screen.Millis(r.P50Millis), screen.Millis(r.P99Millis), screen.Count(r.Predictions), dead)
+		}
+		rows = append(rows, row)
+	}
+	return s.Table([]screen.Column{
+		{Name: "pipeline"}, {Name: "state"}, {Name: "model"}, {Name: "shards", Right: true}, {Name: "lag", Right: true},
+		{Name: "rate", Right: true}, {Name: "p50", Right: true}, {Name: "p99", Right: true},
+		{Name: "predictions", Right: true}, {Name: "dead letters", Right: true},
+	}, rows)
+}
+
+func stateText(s screen.Style, r streamReport, now time.Time) string {
+	switch r.State {
+	case string(job.StreamRunning):
+		return s.Good(r.State) + s.Dim(since(r.Started, now))
+	case string(job.StreamStarting), string(job.StreamStopping):
+		return s.Warn(r.State) + s.Dim(since(r.Started, now))
+	case "completed":
+		return "stopped" + s.Dim(since(r.Closed, now))
+	case stateUnknown:
+		return s.Dim(r.State)
+	default:
+		return s.Bad(r.State) + s.Dim(since(r.Closed, now))
+	}
+}
+
+func since(t, now time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " " + screen.Span(now.Sub(t))
+}
+
+func lagText(s screen.Style, lag int64) string {
+	if lag > 0 {
+		return s.Warn(screen.Count(lag))
+	}
+	return screen.Lag(lag)
+}
+
+// streamDetail is a stream's partitions and whatever a person may want to follow up.
+func streamDetail(s screen.Style, r streamReport) string {
+	out := s.Strong(r.Pipeline) + "\n"
+	if len(r.Partitions) > 0 {
+		var rows [][]string
+		for _, p := range r.Partitions {
+			shard, worker := shardCells(r, p)
+			rows = append(rows, []string{fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), shard, worker})
+		}
+		out += s.Table([]screen.Column{
+			{Name: "partition", Right: true}, {Name: "offset", Right: true}, {Name: "end", Right: true}, {Name: "lag", Right: true},
+			{Name: "shard"}, {Name: "worker"},
+		}, rows)
+	}
+	var pairs [][2]string
+	for _, pair := range [][2]string{
+		{"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", s.Warn(r.LastError)},
+		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
+	} {
+		if pair[1] != "" {
+			pairs = append(pairs, pair)
+		}
+	}
+	return out + s.Pairs(pairs)
+}
+
+func shardCells(r streamReport, p partitionState) (shard, worker string) {
+	i := slices.IndexFunc(r.Shards, func(sh shardReport) bool { return sh.ID == p.Shard })
+	if i < 0 {
+		return "", ""
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", p.Shard, r.Shards[i].State)), r.Shards[i].Worker
+}
+
+func offsetText(offset int64) string {
+	if offset < 0 {
+		return "none"
+	}
+	return screen.Count(offset)
+}

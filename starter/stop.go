@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/starter/internal/screen"
+)
+
+// stopAnswer is what --json prints.
+type stopAnswer struct {
+	Pipeline    string            `json:"pipeline"`
+	WasRunning  bool              `json:"was_running"`
+	Shards      []job.ShardStatus `json:"shards"`
+	TemporalURL string            `json:"temporal_url"`
+}
+
+func (a *app) stopCommand() *cobra.Command {
+	var reason string
+	c := &cobra.Command{
+		Use:   "stop PIPELINE",
+		Short: "Drain the stream of a pipeline and end it",
+		Long: `Ends the stream after every shard has committed the batch in hand, and prints where each
+partition stood. What is in the topic stays there: the next "starter inference" goes on
+at these offsets. Stopping a stream that does not run is no error.`,
+		Example:           `  starter stop creditcard --reason "broker maintenance"`,
+		Args:              pipelineArg("PIPELINE", 1),
+		ValidArgsFunction: completePipeline,
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.stop(c.Context(), args[0], reason)
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "asked for on the command line", "why, for the record in the history")
+	return c
+}
+
+func (a *app) stop(ctx context.Context, name, reason string) error {
+	cfg, err := a.settings()
+	if err != nil {
+		return err
+	}
+	if _, err := a.pipeline(name); err != nil {
+		return err
+	}
+	temporal, err := a.temporal(ctx)
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	answer := stopAnswer{
+		Pipeline: name, WasRunning: true, Shards: []job.ShardStatus{},
+		TemporalURL: cfg.WorkflowURL(job.InferenceWorkflowID(name), ""),
+	}
+	style := a.console.style()
+	c := crew{temporal: temporal, queue: job.StreamQueue, every: a.pace.workers, now: a.now}
+	if note := c.note(ctx); note != "" {
+		a.console.say("%s\n", style.Warn(note))
+	}
+	receipt, err := temporal.Stop(ctx, name, job.StopRequest{Reason: reason, By: a.who()})
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		answer.WasRunning = false
+		a.console.say("The stream %s does not run; there is nothing to stop.\n", name)
+		return a.emitJSON(answer)
+	case ctx.Err() != nil:
+		return &problem{what: errors.New("interrupted; the stream may still be stopping"), next: "See: starter status " + name + ".", code: exitDetached}
+	case err != nil:
+		return a.temporalProblem(err)
+	}
+	if receipt.Shards != nil {
+		answer.Shards = receipt.Shards
+	}
+	a.console.say("Stopped %s. It stood here:\n%s\nGo on from there: starter inference %s\n", style.Strong(name), receiptTable(style, answer.Shards), name)
+	return a.emitJSON(answer)
+}
+
+func receiptTable(s screen.Style, shards []job.ShardStatus) string {
+	var rows [][]string
+	for _, sh := range shards {
+		for _, p := range sh.Last.Partitions {
+			rows = append(rows, []string{
+				fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.High), lagText(s, p.Lag), fmt.Sprint(sh.Shard.ID), sh.Lease.Worker,
+			})
+		}
+	}
+	if len(rows) == 0 {
+		return "  no partition had been read yet\n"
+	}
+	return s.Table([]screen.Column{
+		{Name: "partition", Right: true}, {Name: "next offset", Right: true}, {Name: "end", Right: true}, {Name: "left", Right: true},
+		{Name: "shard", Right: true}, {Name: "worker"},
+	}, rows)
+}
