@@ -90,8 +90,12 @@ func (s *state) encode(print [32]byte) []byte {
 		w.uint(uint64(e.Member), uint64(e.Epoch), uint64(e.Epochs), math.Float64bits(e.TrainLoss), math.Float64bits(e.ValidationLoss),
 			math.Float64bits(e.ValidationAP), best, math.Float64bits(e.RowsPerSecond))
 	}
-	sum := sha256.Sum256(w.buf)
-	return append(w.buf, sum[:]...)
+	return seal(w.buf)
+}
+
+func seal(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return append(body, sum[:]...)
 }
 
 // decodeState reads what encode wrote. shape is the parameters' shape in this run: a checkpoint never decides how much is allocated.

@@ -28,6 +28,10 @@ const (
 	maxScale = 1e30
 )
 
+// constantBelow is the deviation, as a share of the mean, below which a column is constant: float32 has 24 bits, and the mean of equal
+// values is not exactly their value.
+const constantBelow = 1e-6
+
 // Bin is one interval of the encoding, on the standardised value of a column.
 type Bin struct {
 	Column int
@@ -79,7 +83,7 @@ func fitPreparation(rows Rows, cfg Config) Preparation {
 		}
 		mean, deviation := moments(column)
 		p.Mean[j], p.Scale[j] = float32(mean), 1
-		if s := 1 / deviation; within(s, minScale, maxScale) {
+		if s := 1 / deviation; deviation > constantBelow*math.Abs(mean) && within(s, minScale, maxScale) {
 			p.Scale[j] = float32(s)
 		}
 		if cfg.Bins > 0 {

@@ -1,0 +1,196 @@
+package model
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"math"
+	"testing"
+)
+
+// kept is a Checkpointer that remembers every state, and hands out the one chosen.
+type kept struct {
+	states [][]byte
+	resume []byte
+}
+
+func (k *kept) Load(context.Context) ([]byte, bool, error) { return k.resume, k.resume != nil, nil }
+
+func (k *kept) Save(_ context.Context, state []byte) error {
+	k.states = append(k.states, bytes.Clone(state))
+	return nil
+}
+
+func TestFitResumedAtAnyEpochEndsWithTheSameBits(t *testing.T) {
+	train, validation, cfg := generated(1, 700), generated(2, 300), smallConfig()
+	cfg.Epochs, cfg.Patience = 4, 2
+	all := &kept{}
+	m, epochs, err := Fit(context.Background(), train, validation, cfg, generatedNames, all, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := file(t, m)
+	if len(all.states) != len(epochs) || len(epochs) < 4 {
+		t.Fatalf("%d checkpoints for %d epochs, want one each and at least 4", len(all.states), len(epochs))
+	}
+	for i, state := range all.states {
+		heard := 0
+		resumed, history, err := Fit(context.Background(), train, validation, cfg, generatedNames, &kept{resume: state}, func(Epoch) { heard++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(file(t, resumed), want) {
+			t.Errorf("resumed after epoch %d of %d, the model differs", i+1, len(epochs))
+		}
+		if heard != len(epochs)-i-1 || len(history) != len(epochs) {
+			t.Errorf("resumed after epoch %d: %d epochs heard of and %d returned, want %d and %d", i+1, heard, len(history), len(epochs)-i-1, len(epochs))
+		}
+	}
+}
+
+func file(t testing.TB, m *Model) []byte {
+	t.Helper()
+	data, err := m.ONNX()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestFitIsAFunctionOfItsSeed(t *testing.T) {
+	cfg := smallConfig()
+	cfg.Epochs, cfg.Members = 2, 1
+	first, again := file(t, fitted(t, cfg)), file(t, fitted(t, cfg))
+	cfg.Seed++
+	other := file(t, fitted(t, cfg))
+	if !bytes.Equal(first, again) {
+		t.Error("two runs with one seed give two models")
+	}
+	if bytes.Equal(first, other) {
+		t.Error("two seeds give one model")
+	}
+}
+
+func TestFitRefusesACheckpointOfAnotherRun(t *testing.T) {
+	train, validation, cfg := generated(1, 300), generated(2, 200), smallConfig()
+	cfg.Epochs, cfg.Members = 1, 1
+	all := &kept{}
+	if _, _, err := Fit(context.Background(), train, validation, cfg, generatedNames, all, nil); err != nil {
+		t.Fatal(err)
+	}
+	state := all.states[0]
+	damaged := bytes.Clone(state)
+	damaged[len(damaged)/2] ^= 1
+	otherRows, otherConfig := generated(1, 300), cfg
+	otherRows.X[17] += 1
+	otherConfig.WeightDecay *= 2
+	for name, try := range map[string]struct {
+		rows  Rows
+		cfg   Config
+		state []byte
+	}{
+		"other rows":          {otherRows, cfg, state},
+		"other configuration": {train, otherConfig, state},
+		"damaged":             {train, cfg, damaged},
+		"cut short":           {train, cfg, state[:len(state)-40]},
+		"empty":               {train, cfg, []byte{}},
+	} {
+		_, _, err := Fit(context.Background(), try.rows, validation, try.cfg, generatedNames, &kept{resume: try.state}, nil)
+		if !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("%s: got %v, want ErrCheckpoint", name, err)
+		}
+	}
+}
+
+func TestFitEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	all := &kept{}
+	_, _, err := Fit(ctx, generated(1, 300), generated(2, 200), smallConfig(), generatedNames, all, func(Epoch) { cancel() })
+	if !errors.Is(err, context.Canceled) || len(all.states) != 1 {
+		t.Errorf("got %v after %d checkpoints, want context.Canceled after 1", err, len(all.states))
+	}
+}
+
+func TestFitStopsEarlyAndKeepsTheBestEpoch(t *testing.T) {
+	cfg := smallConfig()
+	cfg.Members, cfg.Epochs, cfg.Patience = 1, 60, 3
+	m, epochs, err := Fit(context.Background(), generated(1, 600), generated(2, 300), cfg, generatedNames, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	best := math.Inf(-1)
+	at := 0
+	for i, e := range epochs {
+		if e.Best != (e.ValidationAP > best) {
+			t.Errorf("epoch %d: best is %t at average precision %.4f after %.4f", e.Epoch, e.Best, e.ValidationAP, best)
+		}
+		if e.Best {
+			best, at = e.ValidationAP, i
+		}
+	}
+	if len(epochs) == 60 || len(epochs) != at+1+cfg.Patience {
+		t.Errorf("stopped after %d epochs with the best at %d, want %d more", len(epochs), at+1, cfg.Patience)
+	}
+	rows := generated(2, 300)
+	p := make([]float32, rows.Len())
+	NewScorer(m, 300).Score(rows.X, rows.Len(), p)
+	if ap := averagePrecision(p, rows.Y, rows.worldWeights(cfg)); math.Abs(ap-best) > 1e-6 {
+		t.Errorf("the model's average precision on the validation rows is %.6f, its best epoch had %.6f", ap, best)
+	}
+}
+
+func TestFitRefusesRowsAndConfigurationsWithASentence(t *testing.T) {
+	train, validation := generated(1, 100), generated(2, 100)
+	broken := generated(1, 100)
+	broken.X[3] = float32(math.NaN())
+	oneClass := generated(1, 100)
+	clear(oneClass.Y)
+	for name, try := range map[string]struct {
+		rows Rows
+		cfg  Config
+	}{
+		"not finite":        {broken, Config{}},
+		"one class":         {oneClass, Config{}},
+		"too few values":    {Rows{X: train.X[1:], Y: train.Y, F: 5}, Config{}},
+		"wrong width":       {Rows{F: 4}, Config{}},
+		"huge layer":        {train, Config{Hidden: []int{1 << 30}}},
+		"negative members":  {train, Config{Members: -1}},
+		"dropout of all":    {train, Config{Dropout: 1}},
+		"class weight name": {train, Config{ClassWeight: "heavy"}},
+		"not a rate":        {train, Config{LearningRate: math.NaN()}},
+	} {
+		if _, _, err := Fit(context.Background(), try.rows, validation, try.cfg, generatedNames, nil, nil); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%s: got %v, want ErrInvalid", name, err)
+		}
+	}
+}
+
+func FuzzDecodeState(f *testing.F) {
+	train, validation, cfg := generated(1, 60), generated(2, 60), Config{Hidden: []int{2}, Members: 2, Epochs: 2}.withDefaults()
+	all := &kept{}
+	if _, _, err := Fit(context.Background(), train, validation, cfg, generatedNames, all, nil); err != nil {
+		f.Fatal(err)
+	}
+	t, err := newTrainer(train, validation, cfg)
+	if err != nil {
+		f.Fatal(err)
+	}
+	defer t.close()
+	print := fingerprint(train, validation, cfg, generatedNames)
+	for _, state := range all.states {
+		f.Add(state[len(checkpointMagic)+32 : len(state)-32])
+	}
+	f.Fuzz(func(t2 *testing.T, payload []byte) {
+		data := seal(append(append([]byte(checkpointMagic), print[:]...), payload...))
+		s, err := decodeState(data, print, t.state.Params, cfg)
+		if err != nil {
+			if !errors.Is(err, ErrCheckpoint) {
+				t2.Errorf("got %v, want ErrCheckpoint", err)
+			}
+			return
+		}
+		if !bytes.Equal(s.encode(print), data) {
+			t2.Error("a state that was read is written differently")
+		}
+	})
+}

@@ -1,0 +1,88 @@
+package model
+
+import (
+	"math"
+	"testing"
+)
+
+func TestPreparationStandardisesTheTrainingRows(t *testing.T) {
+	rows := generated(1, 2000)
+	p := fitPreparation(rows, smallConfig().withDefaults())
+	prepared := prepareAll(&p, rows.X, rows.Len())
+	for j := range rows.F {
+		column := make([]float64, rows.Len())
+		for i := range column {
+			column[i] = float64(prepared[i*p.Width()+j])
+		}
+		mean, deviation := moments(column)
+		want := 1.0
+		if generatedNames[j] == "Constant" {
+			want = 0
+		}
+		if math.Abs(mean) > 1e-5 || math.Abs(deviation-want) > 1e-5 {
+			t.Errorf("%s has mean %v and deviation %v, want 0 and %v", generatedNames[j], mean, deviation, want)
+		}
+	}
+}
+
+func TestPreparationOfAConstantColumnStaysMild(t *testing.T) {
+	rows := Rows{F: 1}
+	for range 1001 {
+		rows.X, rows.Y = append(rows.X, 0.1), append(rows.Y, 0)
+	}
+	p := fitPreparation(rows, Config{Clip: 30, Bins: 4})
+	out := make([]float32, p.Width())
+	p.Apply([]float32{1.1}, out)
+	if len(out) != 1 || math.Abs(float64(out[0])-1) > 1e-5 {
+		t.Errorf("a constant column moved by 1 is prepared as %v, want [1]", out)
+	}
+}
+
+func TestPreparationClipsAndTakesLogarithms(t *testing.T) {
+	p := Preparation{SignedLog: []bool{true, false}, Mean: []float32{0, 10}, Scale: []float32{1, 0.5}, Clip: 4,
+		Bins: []Bin{{Column: 1, Low: -1, Slope: 0.5}}}
+	for _, c := range []struct{ x, want [3]float32 }{
+		{[3]float32{float32(math.E) - 1, 12}, [3]float32{1, 1, 1}},
+		{[3]float32{1 - float32(math.E), 10}, [3]float32{-1, 0, 0.5}},
+		{[3]float32{0, -1e30}, [3]float32{0, -4, 0}},
+		{[3]float32{-math.MaxFloat32, 3e38}, [3]float32{-4, 4, 1}},
+	} {
+		var got [3]float32
+		p.Apply(c.x[:2], got[:])
+		for i := range got {
+			if math.Abs(float64(got[i]-c.want[i])) > 1e-6 {
+				t.Errorf("Apply(%v) = %v, want %v", c.x[:2], got, c.want)
+			}
+		}
+	}
+}
+
+func TestQuantileBinsHoldEquallyManyRowsAndMeltEqualEdges(t *testing.T) {
+	sorted := []float64{0, 0, 0, 0, 0, 1, 2, 3, 4}
+	got := quantileBins(2, sorted, 4)
+	want := []Bin{{2, 0, 0.5}, {2, 2, 0.5}}
+	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("bins %v, want %v", got, want)
+	}
+}
+
+func TestBalancedWeightsMakeBothClassesEquallyHeavy(t *testing.T) {
+	rows := generated(1, 500)
+	for _, class := range []string{ClassWeightNone, ClassWeightBalanced} {
+		weights := rows.trainingWeights(Config{ClassWeight: class, NegativeWeight: 12})
+		var positive, negative float64
+		for i, w := range weights {
+			if rows.Y[i] == 1 {
+				positive += float64(w)
+			} else {
+				negative += float64(w)
+			}
+		}
+		if math.Abs(positive+negative-500) > 1e-2 {
+			t.Errorf("%s: weights add up to %v, want the number of rows, 500", class, positive+negative)
+		}
+		if equal := math.Abs(positive-negative) < 1e-2; equal != (class == ClassWeightBalanced) {
+			t.Errorf("%s: positive rows weigh %v, negative ones %v", class, positive, negative)
+		}
+	}
+}
