@@ -2,14 +2,10 @@ package pipeline
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -23,7 +19,7 @@ func Parse(name string, source []byte) (*Definition, error) {
 	}
 	file, err := parser.ParseBytes(source, 0)
 	if err != nil {
-		return nil, invalid(name, syntaxProblem(err))
+		return nil, invalid(name, decodeProblem(nil, err))
 	}
 	if len(file.Docs) > 1 {
 		return nil, invalid(name, Problem{
@@ -31,12 +27,15 @@ func Parse(name string, source []byte) (*Definition, error) {
 			Message: "a second document starts here; write one pipeline per file",
 		})
 	}
+	if len(file.Docs) == 0 || file.Docs[0].Body == nil {
+		return nil, invalid(name, Problem{Line: 1, Message: "is empty; copy pipelines/creditcard.yaml and change it"})
+	}
+	if problems := durationProblems(file); len(problems) > 0 {
+		return nil, invalid(name, problems...)
+	}
 	d := defaults()
-	if err := yaml.NewDecoder(bytes.NewReader(source), yaml.Strict()).Decode(d); err != nil {
-		if errors.Is(err, io.EOF) {
-			return nil, invalid(name, Problem{Line: 1, Message: "is empty; copy pipelines/creditcard.yaml and change it"})
-		}
-		return nil, invalid(name, syntaxProblem(err))
+	if err := yaml.NodeToValue(file.Docs[0].Body, d, yaml.Strict()); err != nil {
+		return nil, invalid(name, decodeProblem(file, err))
 	}
 	d.complete()
 	d.yaml = bytes.Clone(source)
@@ -75,41 +74,9 @@ func (d *Definition) complete() {
 			d.Features[i].Column = d.Features[i].Name
 		}
 	}
-	if d.Sink.DeadLetters == "" && d.Source.Topic != "" {
-		d.Sink.DeadLetters = d.Source.Topic + ".dlq"
+	if d.Sink.DeadLetters == "" {
+		d.Sink.DeadLetters = defaultDeadLetters(d.Source.Topic)
 	}
 }
 
-// syntaxProblem takes line and message from an error of the YAML library.
-func syntaxProblem(err error) Problem {
-	var at yaml.Error
-	if !errors.As(err, &at) {
-		return Problem{Message: err.Error()}
-	}
-	p := Problem{Message: at.GetMessage()}
-	if t := at.GetToken(); t != nil {
-		p.Line = t.Position.Line
-	}
-	var unknown *yaml.UnknownFieldError
-	if errors.As(err, &unknown) {
-		p.Message += "; correct its spelling or remove it"
-	}
-	return p
-}
-
-// lineOf finds the line of a field such as "features[3].column"; of the closest one around it where it is not written.
-func lineOf(file *ast.File, field string) int {
-	for field != "" {
-		if path, err := yaml.PathString("$." + field); err == nil {
-			if node, err := path.FilterFile(file); err == nil && node != nil {
-				return node.GetToken().Position.Line
-			}
-		}
-		cut := strings.LastIndexAny(field, ".[")
-		if cut < 0 {
-			break
-		}
-		field = field[:cut]
-	}
-	return 1
-}
+func defaultDeadLetters(topic string) string { return topic + ".dlq" }

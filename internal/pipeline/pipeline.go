@@ -81,6 +81,7 @@ type Model struct {
 	Members      int      `yaml:"members"`       // networks whose probabilities are averaged, each with a seed of its own
 	SignedLog    []string `yaml:"signed_log"`    // features that enter as sign(x) ln(1+|x|)
 	Clip         float64  `yaml:"clip"`          // standardised inputs are cut at this many standard deviations
+	Bins         int      `yaml:"bins"`          // piecewise-linear encoding: intervals per feature between training quantiles; 0: none
 	Epochs       int      `yaml:"epochs"`        // at most
 	Batch        int      `yaml:"batch"`         // rows per step
 	LearningRate float64  `yaml:"learning_rate"` // at the start

@@ -59,7 +59,9 @@ func (c *checks) duration(v, low, high time.Duration, field string) {
 func oneOf[T ~string](c *checks, v T, field string, allowed ...T) {
 	words := make([]string, len(allowed))
 	for i, a := range allowed {
-		words[i] = string(a)
+		if words[i] = string(a); a == "" {
+			words[i] = "nothing"
+		}
 	}
 	c.that(slices.Contains(allowed, v), field, "%q: write %s", string(v), strings.Join(words, " or "))
 }
@@ -93,7 +95,9 @@ func (c *checks) features(d *Definition, columns map[string]bool) map[string]boo
 		field := fmt.Sprintf("features[%d]", i)
 		c.that(f.Name != "", field+".name", "is missing; give the feature a name")
 		c.that(!names[f.Name], field+".name", "%q appears twice; give each feature a name of its own", f.Name)
-		c.that(columns[f.Column], field+".column", "%q is no column of the schema; add it there or correct the name", f.Column)
+		if f.Name != "" {
+			c.that(columns[f.Column], field+".column", "%q is no column of the schema; add it there or correct the name", f.Column)
+		}
 		c.that(f.Column != d.Label.Column || f.Column == "", field+".column",
 			"%q is the label; a model must not see the answer, remove the feature", f.Column)
 		oneOf(c, f.Transform, field+".transform", Identity, Log1p)
@@ -114,9 +118,10 @@ func (c *checks) model(m *Model, features map[string]bool) {
 	c.whole(m.Members, 1, 64, "model.members")
 	c.between(m.Clip, 1, 1e6, "model.clip")
 	c.whole(m.Epochs, 1, 10_000, "model.epochs")
-	c.whole(m.Batch, 1, 1<<20, "model.batch")
+	c.whole(m.Bins, 0, 1024, "model.bins")
+	c.whole(m.Batch, 1, 1<<16, "model.batch")
 	c.between(m.LearningRate, 1e-9, 1, "model.learning_rate")
-	c.between(m.WeightDecay, 0, 1, "model.weight_decay")
+	c.between(m.WeightDecay, 0, 100, "model.weight_decay")
 	c.between(m.Dropout, 0, 0.95, "model.dropout")
 	c.whole(m.Patience, 1, 10_000, "model.patience")
 }
@@ -171,8 +176,10 @@ func (c *checks) topics(d *Definition) {
 	c.that(err == nil, "source.start", "%v", err)
 	oneOf(c, d.Sink.Kind, "sink.kind", Kafka, Console)
 	c.topic(d.Source.Topic, "source.topic")
-	c.topic(d.Sink.DeadLetters, "sink.dead_letters")
-	c.that(d.Sink.DeadLetters != d.Source.Topic, "sink.dead_letters", "is the source's topic: dead letters would be read again; write another")
+	if d.Sink.DeadLetters != defaultDeadLetters(d.Source.Topic) { // else what is said of the source is enough
+		c.topic(d.Sink.DeadLetters, "sink.dead_letters")
+	}
+	c.that(d.Source.Topic == "" || d.Sink.DeadLetters != d.Source.Topic, "sink.dead_letters", "is the source's topic: dead letters would be read again; write another")
 	if d.Sink.Kind == Console && d.Sink.Topic == "" {
 		return
 	}

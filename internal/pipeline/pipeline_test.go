@@ -1,0 +1,233 @@
+package pipeline
+
+import (
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// small is the shortest definition that is complete; each test breaks one thing in it.
+const small = `name: small
+schema:
+  - {name: when, type: time}
+  - {name: x, type: float}
+  - {name: n, type: int}
+  - {name: bad, type: int}
+order_by: when
+label: {column: bad, positive: 1}
+source: {topic: in}
+features:
+  - {name: n}
+  - {name: lx, column: x, transform: log1p}
+sink: {topic: out}
+`
+
+func TestParseFillsInDefaults(t *testing.T) {
+	d, err := Parse("small.yaml", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Features[0].Column != "n" || d.Features[1].Column != "x" {
+		t.Errorf("feature columns %+v", d.Features)
+	}
+	if d.Sink.Kind != Kafka || d.Sink.DeadLetters != "in.dlq" {
+		t.Errorf("sink %+v", d.Sink)
+	}
+	if d.Source.Format != "json" || d.Source.Start != Earliest {
+		t.Errorf("source %+v", d.Source)
+	}
+	if d.Stream.Delivery != ExactlyOnce || d.Stream.CommitInterval != 25*time.Millisecond || d.Stream.Segment != 30*time.Minute {
+		t.Errorf("stream %+v", d.Stream)
+	}
+	if d.Training.Split != (Split{0.6, 0.2, 0.2}) || d.Training.NegativeWeight != 1 {
+		t.Errorf("training %+v", d.Training)
+	}
+}
+
+func TestStreamSchemaHoldsOnlyWhatFeaturesNeed(t *testing.T) {
+	d, err := Parse("small.yaml", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.StreamSchema(), []Column{{"x", Float}, {"n", Int}}; !slices.Equal(got, want) {
+		t.Errorf("stream schema %v, want %v", got, want)
+	}
+	if got := d.TrainingSchema(); len(got) != 4 || got[3] != (Column{"bad", Int}) {
+		t.Errorf("training schema %v", got)
+	}
+	if got, want := d.FeatureNames(), []string{"n", "lx"}; !slices.Equal(got, want) {
+		t.Errorf("features %v, want %v", got, want)
+	}
+}
+
+func TestDigestNamesTheBytes(t *testing.T) {
+	a, err := Parse("a", []byte(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Parse("b", []byte(small+"# a comment\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// From sha256sum, so that it cannot change with the code.
+	if a.Digest() != "f634038588bf01a97a9ea2102e22d7ff68ef8df8f738dc82e59a481c884f8bf2" {
+		t.Errorf("digest %s", a.Digest())
+	}
+	if a.Digest() == b.Digest() {
+		t.Error("two files have the same digest")
+	}
+	if string(a.YAML()) != small {
+		t.Error("YAML is not what was parsed")
+	}
+}
+
+// Each case replaces a piece of the small definition; what Parse says then is kept in testdata/problems.txt, where a person
+// can judge whether it helps.
+func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
+	cases := []struct{ old, new string }{
+		{"name: small", "name: Small Pipeline"},
+		{"name: small\n", ""},
+		{"order_by: when", "order_by: date"},
+		{"column: bad", "column: good"},
+		{"positive: 1", "positive: .nan"},
+		{"{name: x, type: float}", "{name: x, type: decimal}"},
+		{"{name: x, type: float}", "{name: when, type: float}"},
+		{"{name: x, type: float}", "{type: float}"},
+		{"{name: x, type: float}", "{name: x, kind: float}"},
+		{"{name: n}", "{name: m}"},
+		{"{name: n}", "{column: n}"},
+		{"{name: n}", "{name: lx, column: n}"},
+		{"{name: n}", "{name: bad}"},
+		{"transform: log1p", "transform: sqrt"},
+		{"topic: in", "topic: in/put"},
+		{"topic: in", "topic: ''"},
+		{"topic: in", "topic: in, start: yesterday"},
+		{"topic: in", "topic: in, format: avro"},
+		{"topic: out", "topic: in"},
+		{"topic: out", "topic: in.dlq"},
+		{"topic: out", "topic: out, dead_letters: in"},
+		{"topic: out", "topic: out, kind: file"},
+		{"sink: {topic: out}", ""},
+		{"sink:", "stream: {shards: 0, delivery: maybe, commit_interval: 10m, segment: 2h, max_batch: -1}\nsink:"},
+		{"sink:", "stream: {commit_interval: soon}\nsink:"},
+		{"sink:", "stream: {commit_interval: 25}\nsink:"},
+		{"sink:", "stream: {shards: two}\nsink:"},
+		{"sink:", "stream:\n  shards: 2\n  shads: 3\nsink:"},
+		{"sink:", "training:\n  split:\n    train: 0.7\n    validation: 0.2\n    test: 0.2\nsink:"},
+		{"sink:", "training: {split: {train: 1.2, validation: -0.1, test: -0.1}, class_weight: heavy, negative_weight: 0}\nsink:"},
+		{"sink:", "threshold: {policy: best}\nsink:"},
+		{"sink:", "threshold: {policy: precision_at_least}\nsink:"},
+		{"sink:", "threshold: {policy: recall_at_least, value: 1.5}\nsink:"},
+		{"sink:", "threshold: {policy: max_f1, value: 0.9}\nsink:"},
+		{"sink:", "decision: {positive: fraud, negative: fraud}\nsink:"},
+		{"sink:", "gates: {min_auc: 97, max_ap_drop: -1, max_parity_gap: .inf}\nsink:"},
+		{"sink:", "model:\n  kind: forest\n  hidden: [32, 0]\n  members: 0\n  signed_log: [when]\n  dropout: 1\n  learning_rate: 0\nsink:"},
+		{"sink:", "name: twice\nsink:"},
+		{"sink:", "sink: [\nsink:"},
+		{"sink:", "---\nsink:"},
+		{small, ""},
+		{small, "hello"},
+		{small, "- a\n- b"},
+		{small, "name: *nobody"},
+		{small, "\tname: x"},
+	}
+	var transcript strings.Builder
+	for _, c := range cases {
+		source := strings.Replace(small, c.old, c.new, 1)
+		if source == small {
+			t.Fatalf("the case %q changes nothing", c.old)
+		}
+		_, err := Parse("small.yaml", []byte(source))
+		var problems *InvalidError
+		if !errors.As(err, &problems) {
+			t.Errorf("with %q: error %v", c.new, err)
+			continue
+		}
+		written := c.new
+		if c.old != small {
+			written = strings.TrimSuffix(written, "\nsink:")
+		}
+		transcript.WriteString("--- " + strings.ReplaceAll(written, "\n", "\n    ") + "\n" + err.Error() + "\n\n")
+	}
+	golden(t, "problems.txt", transcript.String())
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs (run with -update and look at the difference):\n%s", path, got)
+	}
+}
+
+func TestStartIsATimeOrAWord(t *testing.T) {
+	for start, wantTime := range map[Start]bool{Earliest: false, Latest: false, "2026-01-31T08:00:00Z": true, "2026-01-31T08:00:00+02:00": true} {
+		if err := start.Validate(); err != nil {
+			t.Error(err)
+		}
+		if _, isTime := start.Time(); isTime != wantTime {
+			t.Errorf("%s is a time: %v", start, isTime)
+		}
+	}
+	for _, start := range []Start{"", "now", "2026-01-31", "EARLIEST"} {
+		if err := start.Validate(); err == nil {
+			t.Errorf("start %q was accepted", start)
+		}
+	}
+}
+
+func TestSplitIsAcceptedOnlyIfItSumsToOne(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		split := Split{
+			Train:      rapid.Float64Range(-0.2, 1.2).Draw(t, "train"),
+			Validation: rapid.Float64Range(-0.2, 1.2).Draw(t, "validation"),
+		}
+		split.Test = 1 - split.Train - split.Validation
+		if rapid.Bool().Draw(t, "off") {
+			split.Test += 0.01
+		}
+		var c checks
+		c.training(&Training{Split: split, ClassWeight: Unweighted, NegativeWeight: 1})
+		fine := split.Train > 0 && split.Validation > 0 && split.Test > 0 &&
+			split.Train < 1 && split.Validation < 1 && split.Test < 1 &&
+			split.Train+split.Validation+split.Test < 1.005
+		if accepted := len(c.problems) == 0; accepted != fine {
+			t.Fatalf("%+v accepted: %v (%v)", split, accepted, c.problems)
+		}
+	})
+}
+
+func FuzzParseGivesAValidDefinitionOrProblems(f *testing.F) {
+	f.Add([]byte(small))
+	f.Add([]byte("name: x\nschema: [{name: a}]\nstream: {segment: 1h}"))
+	f.Add([]byte("a: &a [*a]"))
+	f.Add([]byte("? [\n- :\n"))
+	f.Fuzz(func(t *testing.T, source []byte) {
+		d, err := Parse("fuzz.yaml", source)
+		var problems *InvalidError
+		switch {
+		case err == nil && len(d.validate()) > 0:
+			t.Fatalf("accepted with problems: %v", d.validate())
+		case err != nil && (!errors.As(err, &problems) || len(problems.Problems) == 0 || d != nil):
+			t.Fatalf("definition %v, error %v", d, err)
+		}
+	})
+}
