@@ -90,7 +90,7 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
 	root.AddCommand(
 		a.trainCommand(), a.inferenceCommand(), a.statusCommand(), a.stopCommand(),
-		a.loadCommand(), a.simulateCommand(), a.versionCommand(),
+		a.sendCommand(), a.loadCommand(), a.simulateCommand(), a.doctorCommand(), a.versionCommand(),
 	)
 	return root
 }

@@ -9,6 +9,7 @@ import (
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/tracking"
 	"temporal-streaming/pipelines"
 	"temporal-streaming/starter/internal/control"
 )
@@ -18,6 +19,7 @@ type reach struct {
 	temporal func(ctx context.Context, vars map[string]string) (controlPlane, error)
 	objects  func(config.S3) (objectStore, error)
 	kafka    brokers
+	mlflow   func(config.MLflow) (modelRegistry, error)
 }
 
 // controlPlane is what commands ask of Temporal; *control.Temporal is one.
@@ -38,6 +40,13 @@ type objectStore interface {
 	Check(ctx context.Context) error
 }
 
+// modelRegistry is what commands ask of MLflow; *tracking.Client is one.
+type modelRegistry interface {
+	Check(ctx context.Context) error
+	ServerVersion(ctx context.Context) (string, error)
+	Version(ctx context.Context, name, numberOrAlias string) (tracking.Version, error)
+}
+
 // streamer starts, watches and stops streams.
 type streamer interface {
 	Attach(ctx context.Context, request job.InferenceRequest) (job.InferenceStatus, control.Run, error)
@@ -53,6 +62,11 @@ func realServices() reach {
 		kafka: realBrokers(),
 		temporal: func(ctx context.Context, vars map[string]string) (controlPlane, error) {
 			return control.Dial(ctx, vars)
+		},
+		mlflow: func(m config.MLflow) (modelRegistry, error) {
+			return tracking.New(tracking.Config{
+				URL: m.URI, UIURL: m.PublicUI, Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(), Attempts: 1,
+			})
 		},
 		objects: func(s config.S3) (objectStore, error) {
 			return artifact.NewS3(artifact.S3Config{

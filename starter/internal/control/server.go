@@ -32,8 +32,8 @@ func (t *Temporal) Workers(ctx context.Context, queue string) (int, error) {
 
 // Server is what doctor asks of a server.
 type Server struct {
-	Version    string
-	Attributes []string // search attributes of ours that are not registered
+	Version string
+	Missing []string // search attributes of ours that are not registered
 }
 
 // Examine asks the server for its version, the namespace, and which of our search
@@ -54,7 +54,7 @@ func (t *Temporal) Examine(ctx context.Context, want []string) (Server, error) {
 	s := Server{Version: info.GetServerVersion()}
 	for _, name := range want {
 		if _, ok := known.GetKeys()[name]; !ok {
-			s.Attributes = append(s.Attributes, name)
+			s.Missing = append(s.Missing, name)
 		}
 	}
 	return s, nil

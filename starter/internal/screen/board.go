@@ -74,3 +74,6 @@ func (b *Board) print(lines []Line) {
 		}
 	}
 }
+
+// Said reports whether a log already has a line of this key.
+func (b *Board) Said(key string) bool { return b.said[key] != "" }

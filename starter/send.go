@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/stream"
+	"temporal-streaming/starter/internal/screen"
+)
+
+// sendOptions are the flags of send.
+type sendOptions struct {
+	rate  float64
+	count int64
+	loop  bool
+	seed  uint64
+	topic string
+}
+
+// sendAnswer is what --json prints.
+type sendAnswer struct {
+	Topic        string  `json:"topic"`
+	Sent         int64   `json:"sent"`         // handed to the client
+	Acknowledged int64   `json:"acknowledged"` // by the brokers: these are in the topic
+	Failed       int64   `json:"failed"`
+	Seconds      float64 `json:"seconds"`
+	PerSecond    float64 `json:"per_second"`
+	Interrupted  bool    `json:"interrupted"`
+}
+
+func (a *app) sendCommand() *cobra.Command {
+	var o sendOptions
+	c := &cobra.Command{
+		Use:   "send PIPELINE FILE",
+		Short: "Produce messages from a CSV or Parquet file",
+		Long: `Sends each row of the file to the pipeline's topic as one message: the key is a random
+UUID, the value pandas split JSON with the columns that the stream needs. Ctrl-C sends what
+is under way and says how many messages the brokers have acknowledged.`,
+		Example: `  starter send creditcard creditcard.csv --rate 1000
+  starter send creditcard creditcard.csv --count 200000 --json
+  starter send creditcard creditcard.csv --rate 50 --loop   # until Ctrl-C`,
+		Args:              pipelineArg("PIPELINE and FILE", 2),
+		ValidArgsFunction: completePipeline,
+		RunE: func(c *cobra.Command, args []string) error {
+			if o.rate < 0 || o.count < 0 {
+				return misuse("Give --rate and --count above 0, or leave them out.", "rate %g and count %d are asked for", o.rate, o.count)
+			}
+			return a.send(c.Context(), args[0], args[1], o)
+		},
+	}
+	c.Flags().Float64Var(&o.rate, "rate", 0, "messages per second (0: as fast as the brokers take them)")
+	c.Flags().Int64Var(&o.count, "count", 0, "messages to send (0: each row once); more than there are rows needs --loop")
+	c.Flags().BoolVar(&o.loop, "loop", false, "begin again at the end of the file")
+	c.Flags().Uint64Var(&o.seed, "seed", 0, "seed of the keys, to send the same messages again (0: new keys)")
+	c.Flags().StringVar(&o.topic, "topic", "", "topic to send to (default: the one the pipeline reads)")
+	return c
+}
+
+func (a *app) send(ctx context.Context, name, path string, o sendOptions) error {
+	cfg, err := a.settings()
+	if err != nil {
+		return err
+	}
+	definition, err := a.pipeline(name)
+	if err != nil {
+		return err
+	}
+	if o.topic == "" {
+		o.topic = definition.Source.Topic
+	}
+	board := a.console.board()
+	table, err := readTable(path, columns(definition.StreamSchema()), true, func(read, size int64) {
+		board.Draw(stageLines("Read", filepath.Base(path), read, size))
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := newMessages(table, o.seed)
+	if err != nil {
+		return err
+	}
+	o.count = o.total(table.Len())
+	dial, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	to, err := a.reach.kafka.send(dial, stream.SenderOptions{Kafka: kafkaOf(cfg), Topic: o.topic, Rate: o.rate})
+	if err != nil {
+		return kafkaProblem(cfg, name, err)
+	}
+	s := sending{to: to, messages: messages, rows: table.Len(), count: o.count, board: board, style: a.console.style(), begun: a.now(), now: a.now, topic: o.topic}
+	failed := s.run(ctx)
+	return a.sent(ctx, cfg, &s, failed)
+}
+
+// total is how many messages are to be sent, -1 for no end.
+func (o sendOptions) total(rows int) int64 {
+	switch {
+	case o.count > 0 && o.loop:
+		return o.count
+	case o.loop:
+		return -1
+	case o.count > 0:
+		return min(o.count, int64(rows))
+	default:
+		return int64(rows)
+	}
+}
+
+// sent flushes, however sending ended, and says what became of the messages.
+func (a *app) sent(ctx context.Context, cfg config.Config, s *sending, failed error) error {
+	interrupted := ctx.Err() != nil
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), flushFor)
+	defer cancel()
+	result, err := s.to.Close(last)
+	took := a.now().Sub(s.begun).Seconds()
+	answer := sendAnswer{
+		Topic: s.topic, Sent: s.sent, Acknowledged: result.Delivered, Failed: result.Failed,
+		Seconds: took, PerSecond: float64(result.Delivered) / max(took, 1e-9), Interrupted: interrupted,
+	}
+	s.board.Draw(s.lines(result))
+	s.board.Leave()
+	if err == nil && !interrupted {
+		err = failed
+	}
+	if err != nil {
+		return errors.Join(a.emitJSON(answer), fail(fmt.Errorf("%w; %s of %s messages were acknowledged", err, screen.Count(result.Delivered), screen.Count(s.sent)),
+			"`starter doctor` checks the brokers at %s and the topic.", cfg.Kafka.Brokers))
+	}
+	verb := "Sent"
+	if interrupted {
+		verb = "Interrupted after sending"
+	}
+	a.console.say("%s %s messages to %s; %s acknowledged, %s.\n", verb, screen.Count(s.sent), s.topic, screen.Count(result.Delivered), screen.Rate(answer.PerSecond))
+	if err := a.emitJSON(answer); err != nil {
+		return err
+	}
+	if interrupted {
+		return ended{exitDetached}
+	}
+	return nil
+}
+
+// flushFor is how long the brokers have to acknowledge what is under way at the end.
+const flushFor = 10 * time.Second
