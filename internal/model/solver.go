@@ -3,7 +3,7 @@ package model
 import "math"
 
 // adamW is Adam with decoupled weight decay (Loshchilov and Hutter, "Decoupled Weight Decay Regularization", 2019). Gorgonia's own
-// solver keeps its moments to itself; this one is three exported fields, so that a checkpoint holds all of it and a resumed
+// solver keeps its moments to itself; this one keeps them in plain fields, so that a checkpoint holds all of it and a resumed
 // run takes the same steps bit for bit.
 type adamW struct {
 	Steps         int64
@@ -14,6 +14,10 @@ const (
 	adamBeta1   = 0.9
 	adamBeta2   = 0.999
 	adamEpsilon = 1e-8
+
+	// tiny values are taken as 0. They cannot move a weight, but the moments of a unit that weight decay has silenced would fade into
+	// subnormal numbers, on which every operation takes a hundred times as long.
+	tiny = 1e-18
 )
 
 func newAdamW(params [][]float32) *adamW {
@@ -42,6 +46,12 @@ func (a *adamW) step(n *network, rate, decay float64) error {
 		scale, second := float32(rate/correct1), float32(1/math.Sqrt(correct2))
 		m, v := a.First[i], a.Second[i]
 		for j, g := range gradient {
+			if g < tiny && g > -tiny {
+				g = 0
+			}
+			if m[j] < tiny && m[j] > -tiny {
+				m[j] = 0
+			}
 			m[j] += (1 - adamBeta1) * (g - m[j])
 			v[j] += (1 - adamBeta2) * (g*g - v[j])
 			root := float32(math.Sqrt(float64(v[j])))
