@@ -57,22 +57,23 @@ func (m *memory) write(ctx context.Context, key string, r io.ReadSeeker, meta ob
 }
 
 func (m *memory) stat(ctx context.Context, key string) (object, error) {
-	m.mu.RLock()
-	defer m.mu.RUnlock()
-	h, ok := m.held[key]
-	if !ok {
-		return object{}, ErrNotFound
+	body, meta, err := m.open(ctx, key)
+	if err != nil {
+		return object{}, err
 	}
-	return object{size: int64(len(h.data)), digest: h.meta.digest}, ctx.Err()
+	return meta, body.Close()
 }
 
 func (m *memory) open(ctx context.Context, key string) (io.ReadCloser, object, error) {
-	meta, err := m.stat(ctx, key)
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, object{}, err
 	}
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	// The slice is never written to after it was stored (Corrupt replaces it), so readers need no copy of it here.
-	return io.NopCloser(bytes.NewReader(m.held[key].data)), meta, nil
+	h, ok := m.held[key]
+	if !ok {
+		return nil, object{}, ErrNotFound
+	}
+	// The slice is never written to after it was stored (it is only replaced), so readers share it.
+	return io.NopCloser(bytes.NewReader(h.data)), object{size: int64(len(h.data)), digest: h.meta.digest}, nil
 }

@@ -2,6 +2,7 @@ package artifact
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -131,10 +132,11 @@ type bucket struct {
 const digestKey = "Sha256"
 
 func (b *bucket) write(ctx context.Context, key string, r io.ReadSeeker, meta object) error {
-	_, err := b.client.Client.PutObject(ctx, b.name, key, r, meta.size, minio.PutObjectOptions{
-		UserMetadata: map[string]string{digestKey: meta.digest},
-		ContentType:  "application/octet-stream",
-	})
+	options := minio.PutObjectOptions{ContentType: "application/octet-stream"}
+	if meta.digest != "" {
+		options.UserMetadata = map[string]string{digestKey: meta.digest}
+	}
+	_, err := b.client.Client.PutObject(ctx, b.name, key, r, meta.size, options)
 	return b.classify(ctx, err)
 }
 
@@ -155,22 +157,20 @@ func (b *bucket) open(ctx context.Context, key string) (io.ReadCloser, object, e
 }
 
 func (b *bucket) check(ctx context.Context) error {
-	exists, err := b.client.BucketExists(ctx, b.name)
-	if err == nil && !exists {
-		return ErrBucketMissing
+	// A listing and not a HEAD, whose answer has no room for the reason: some servers say 404 for an unknown access key.
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel() // ends the listing after its first object
+	for found := range b.client.Client.ListObjects(ctx, b.name, minio.ListObjectsOptions{MaxKeys: 1}) {
+		return b.classify(ctx, found.Err)
 	}
-	return b.classify(ctx, err)
+	return nil
 }
 
 func (b *bucket) ensure(ctx context.Context, region string) error {
-	exists, err := b.client.BucketExists(ctx, b.name)
-	if err != nil {
-		return b.classify(ctx, err)
+	if err := b.check(ctx); !errors.Is(err, ErrBucketMissing) {
+		return err
 	}
-	if exists {
-		return nil
-	}
-	err = b.client.MakeBucket(ctx, b.name, minio.MakeBucketOptions{Region: region})
+	err := b.client.MakeBucket(ctx, b.name, minio.MakeBucketOptions{Region: region})
 	if code(err) == "BucketAlreadyOwnedByYou" {
 		return nil // somebody else of us was faster
 	}

@@ -64,12 +64,14 @@ func kindOfResponse(response minio.ErrorResponse) error {
 		return ErrBucketMissing
 	case "RequestTimeout", "SlowDown", "InternalError", "ServiceUnavailable":
 		return ErrUnavailable
+	case "NoSuchKey":
+		return ErrNotFound
+	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied", "XAdminUserNotFound": // the last is versitygw's
+		return ErrDenied
 	case "EntityTooLarge":
 		return ErrTooLarge
 	}
 	switch status := response.StatusCode; {
-	case status == http.StatusNotFound:
-		return ErrNotFound
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
 		return ErrDenied
 	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests,

@@ -60,15 +60,19 @@ func (s *store) putReader(ctx context.Context, prefix, name string, r io.ReadSee
 		return Ref{}, err
 	}
 	meta := object{size: ref.Size, digest: ref.SHA256}
+	var found object
+	err = s.retry.do(ctx, func() (err error) {
+		found, err = s.backend.stat(ctx, ref.Key)
+		return err
+	})
+	if err == nil && found == meta {
+		return ref, nil // already there
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return Ref{}, err
+	}
 	// A race between two writers of this key is harmless: both write the same bytes. So no conditional write is needed.
 	err = s.retry.do(ctx, func() error {
-		found, err := s.backend.stat(ctx, ref.Key)
-		if err == nil && found == meta {
-			return nil // already there
-		}
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
 		if _, err := r.Seek(start, io.SeekStart); err != nil {
 			return err
 		}
@@ -126,58 +130,4 @@ func (s *store) open(ctx context.Context, ref Ref) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%w: %d bytes stored, %d referenced", ErrDigest, found.size, ref.Size)
 	}
 	return &verifier{body: body, want: ref, hash: sha256.New()}, nil
-}
-
-func (s *store) PutNamed(ctx context.Context, key string, data []byte) error {
-	path, err := namedKey(key)
-	if err == nil && int64(len(data)) > s.max {
-		err = fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, len(data), s.max)
-	}
-	if err == nil {
-		sum := sha256.Sum256(data)
-		meta := object{size: int64(len(data)), digest: hex.EncodeToString(sum[:])}
-		err = s.retry.do(ctx, func() error { return s.backend.write(ctx, path, bytes.NewReader(data), meta) })
-	}
-	if err != nil {
-		return fmt.Errorf("put named object %s: %w", key, err)
-	}
-	return nil
-}
-
-func (s *store) GetNamed(ctx context.Context, key string) ([]byte, error) {
-	path, err := namedKey(key)
-	var data []byte
-	if err == nil {
-		err = s.retry.do(ctx, func() (err error) {
-			data, err = s.getNamed(ctx, path)
-			return err
-		})
-	}
-	if err != nil {
-		return nil, fmt.Errorf("get named object %s: %w", key, err)
-	}
-	return data, nil
-}
-
-func (s *store) getNamed(ctx context.Context, path string) ([]byte, error) {
-	body, found, err := s.backend.open(ctx, path)
-	if err != nil {
-		return nil, err
-	}
-	defer body.Close() // only read
-	if found.size > s.max {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, found.size, s.max)
-	}
-	data, err := io.ReadAll(io.LimitReader(body, found.size+1))
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(data)
-	switch {
-	case int64(len(data)) != found.size:
-		return nil, fmt.Errorf("%w: %d bytes read, %d announced", ErrDigest, len(data), found.size)
-	case found.digest != "" && found.digest != hex.EncodeToString(sum[:]):
-		return nil, fmt.Errorf("%w: want %s, got %x", ErrDigest, found.digest, sum)
-	}
-	return data, nil
 }
