@@ -105,7 +105,7 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
 		Model: bundle.Name, ModelVersion: bundle.Version,
 		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,
-		Logger: s.Logger.With("pipeline", d.Name, "shard", req.Shard.ID),
+		Logger: s.Logger.With("shard", req.Shard.ID),
 	}, engine)
 	if err != nil {
 		return fail(err)

@@ -1,0 +1,160 @@
+package workflows
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/mock"
+	"go.temporal.io/sdk/converter"
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/activities"
+	"temporal-streaming/internal/job"
+)
+
+// worker is the test environment with the answers of a process that runs loops.
+type worker struct {
+	env *testsuite.TestWorkflowEnvironment
+}
+
+func inferenceEnvironment(t *testing.T, shards int) *worker {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	w := &worker{env: suite.NewTestWorkflowEnvironment()}
+	w.env.SetTestTimeout(20 * time.Second)
+	var a *activities.Stream
+	w.env.RegisterActivity(a)
+	w.env.OnActivity(a.Discover, mock.Anything, mock.Anything).Return(job.StreamPlan{
+		Pipeline: "creditcard", Topic: "hello-fraud", Partitions: []int32{0, 1, 2, 3}, Shards: shards,
+		Model: job.ModelRef{Name: "creditcard", Version: "1"}, SegmentLasts: job.Duration(time.Minute),
+	}, nil).Maybe()
+	w.env.OnActivity(a.Lease, mock.Anything, mock.Anything).Return(job.Lease{Queue: "worker/host/0", Worker: "host/0"}, nil).Maybe()
+	return w
+}
+
+func (w *worker) stop(reason string, got *job.StopReceipt) {
+	w.env.UpdateWorkflow(job.StopUpdate, "stop", &testsuite.TestUpdateCallback{
+		OnAccept: func() {},
+		OnReject: func(err error) { panic(err) },
+		OnComplete: func(result any, err error) {
+			if err == nil {
+				*got = result.(job.StopReceipt)
+			}
+		},
+	}, job.StopRequest{Reason: reason, By: "test"})
+}
+
+func TestPartitionsAreDealtOutInRuns(t *testing.T) {
+	got := divide([]int32{0, 1, 2, 3, 4}, 2)
+	if len(got) != 2 || !slices.Equal(got[0], []int32{0, 1}) || !slices.Equal(got[1], []int32{2, 3, 4}) {
+		t.Errorf("got %v", got)
+	}
+	if got := divide([]int32{7}, 4); len(got) != 1 {
+		t.Errorf("one partition was dealt to %d shards", len(got))
+	}
+}
+
+func TestSegmentsFollowOneAnotherUntilTheStreamIsStopped(t *testing.T) {
+	w := inferenceEnvironment(t, 2)
+	var a *activities.Stream
+	ran := map[int]int{}
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(func(_ context.Context, req job.SegmentRequest) (job.Segment, error) {
+		ran[req.Shard.ID]++
+		return job.Segment{End: job.EndBudget, Progress: job.Progress{Records: int64(ran[req.Shard.ID])}}, nil
+	}).After(time.Minute)
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() { w.stop("test is over", &receipt) }, 210*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	for shard := range 2 {
+		if ran[shard] < 3 {
+			t.Errorf("shard %d ran %d segments in three and a half minutes, want at least 3", shard, ran[shard])
+		}
+	}
+	if len(receipt.Shards) != 2 || receipt.Shards[0].State != job.ShardStopped || receipt.Shards[0].Last.Records == 0 {
+		t.Errorf("receipt %+v; want both shards stopped, with their checkpoints", receipt)
+	}
+}
+
+func TestShardOfADeadWorkerIsLeasedAgain(t *testing.T) {
+	w := inferenceEnvironment(t, 1)
+	var a *activities.Stream
+	attempts := 0
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(func(context.Context, job.SegmentRequest) (job.Segment, error) {
+		attempts++
+		if attempts <= 3 {
+			return job.Segment{}, temporal.NewApplicationError("the worker host/0 died and has started again", "WorkerRestarted")
+		}
+		return job.Segment{End: job.EndBudget}, nil
+	})
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() {
+		v, err := w.env.QueryWorkflow(job.StatusQuery)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var s job.InferenceStatus
+		if err := v.Get(&s); err != nil {
+			t.Error(err)
+		}
+		if attempts < 4 || s.Shards[0].Failures != 0 || s.Shards[0].LastError != "" {
+			t.Errorf("after %d attempts: %+v; want the shard well again", attempts, s.Shards[0])
+		}
+		w.stop("done", &receipt)
+	}, 10*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStreamWithoutAModelFailsWithASentence(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	var a *activities.Stream
+	env.RegisterActivity(a)
+	env.OnActivity(a.Discover, mock.Anything, mock.Anything).Return(job.StreamPlan{},
+		temporal.NewNonRetryableApplicationError("no model serves yet: train one", job.ErrTypeNoChampion, nil))
+	env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	var app *temporal.ApplicationError
+	if err := env.GetWorkflowError(); !errors.As(err, &app) || app.Type() != job.ErrTypeNoChampion {
+		t.Errorf("got %v, want an error of type NoChampion", err)
+	}
+}
+
+func TestLongHistoryContinuesAsNewWithItsState(t *testing.T) {
+	w := inferenceEnvironment(t, 2)
+	var a *activities.Stream
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(job.Segment{End: job.EndBudget, Progress: job.Progress{Records: 5}}, nil).After(time.Minute)
+	w.env.OnActivity(a.Detach, mock.Anything, mock.Anything).Return(nil).Maybe()
+	w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, 90*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	var next *workflow.ContinueAsNewError
+	if err := w.env.GetWorkflowError(); !errors.As(err, &next) {
+		t.Fatalf("got %v, want continue as new", err)
+	}
+	var req job.InferenceRequest
+	if err := converter.GetDefaultDataConverter().FromPayloads(next.Input, &req); err != nil {
+		t.Fatal(err)
+	}
+	c := req.Carried
+	if c == nil || c.Runs != 1 || c.Plan.Model.Version != "1" || len(c.Shards) != 2 || c.Shards[1].Last.Records != 5 {
+		t.Errorf("carried %+v; want the plan, both shards and their checkpoints", c)
+	}
+}
+
+func TestBackoffStartsAtOnceAndIsBounded(t *testing.T) {
+	if backoff(1) != 0 || backoff(2) != 100*time.Millisecond || backoff(3) != 200*time.Millisecond || backoff(1000) != 10*time.Second {
+		t.Errorf("backoff is %v, %v, %v, ... %v", backoff(1), backoff(2), backoff(3), backoff(1000))
+	}
+}
