@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"temporal-streaming/internal/record"
@@ -110,22 +111,21 @@ type consumer struct {
 	readable kafka.TopicPartition
 }
 
-func (s *consumer) committed(ctx context.Context) ([]int64, error) {
-	for {
-		answer, err := s.c.Committed(s.parts, millis(ctx))
+func (s *consumer) committed(ctx context.Context) (next []int64, err error) {
+	err = patiently(ctx, func(ms int) error {
+		answer, err := s.c.Committed(s.parts, ms)
 		if err == nil {
-			return offsets(answer)
+			next, err = offsets(answer)
 		}
-		// Right after a group's first use its coordinator may not be known yet.
-		if !retryable(err) {
-			return nil, err
-		}
-		select {
-		case <-ctx.Done():
-			return nil, err
-		case <-time.After(20 * time.Millisecond):
-		}
+		return err
+	})
+	var refused kafka.Error
+	if errors.As(err, &refused) && refused.Code() == kafka.ErrGroupIDNotFound {
+		// Some brokers answer so for a group that has never committed, where Apache Kafka
+		// answers that nothing is committed.
+		return slices.Repeat([]int64{-1}, len(s.parts)), nil
 	}
+	return next, err
 }
 
 func offsets(parts []kafka.TopicPartition) ([]int64, error) {
@@ -141,25 +141,49 @@ func offsets(parts []kafka.TopicPartition) ([]int64, error) {
 
 func (s *consumer) bounds(ctx context.Context) (first, end []int64, err error) {
 	for _, p := range s.parts {
-		low, high, err := s.c.QueryWatermarkOffsets(s.Topic, p.Partition, millis(ctx))
+		err := patiently(ctx, func(ms int) error {
+			low, high, err := s.c.QueryWatermarkOffsets(s.Topic, p.Partition, ms)
+			if err == nil {
+				first, end = append(first, low), append(end, high)
+			}
+			return err
+		})
 		if err != nil {
 			return nil, nil, err
 		}
-		first, end = append(first, low), append(end, high)
 	}
 	return first, end, nil
 }
 
-func (s *consumer) since(ctx context.Context, t time.Time) ([]int64, error) {
-	asked := append([]kafka.TopicPartition(nil), s.parts...)
+func (s *consumer) since(ctx context.Context, t time.Time) (begin []int64, err error) {
+	asked := slices.Clone(s.parts)
 	for i := range asked {
 		asked[i].Offset = kafka.Offset(t.UnixMilli())
 	}
-	answer, err := s.c.OffsetsForTimes(asked, millis(ctx))
-	if err != nil {
-		return nil, err
+	err = patiently(ctx, func(ms int) error {
+		answer, err := s.c.OffsetsForTimes(asked, ms)
+		if err == nil {
+			begin, err = offsets(answer) // -1 where no record is as young
+		}
+		return err
+	})
+	return begin, err
+}
+
+// patiently repeats a call that only asks, or can be resumed, while nobody answers: a
+// second at a time, so that the end of ctx is noticed. Besides a slow broker this covers a
+// coordinator that is not known yet, as right after a group's first use.
+func patiently(ctx context.Context, call func(ms int) error) error {
+	for {
+		err := call(min(1000, millis(ctx)))
+		if err == nil || ctx.Err() != nil || !retryable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
 	}
-	return offsets(answer) // -1 where no record is as young
 }
 
 func (s *consumer) assign(next []int64) error {
