@@ -1,7 +1,6 @@
 package dataset
 
 import (
-	"errors"
 	"fmt"
 	"io"
 
@@ -38,7 +37,7 @@ func WriteParquet(w io.Writer, t Table) error {
 type ParquetWriter struct {
 	columns []Column
 	file    *parquet.Writer
-	pending [][]parquet.Value
+	pending [][]float64 // by column, at most rowGroupRows
 }
 
 // NewParquetWriter starts a file. Without Close the file is not readable.
@@ -59,7 +58,7 @@ func NewParquetWriter(w io.Writer, columns []Column) (*ParquetWriter, error) {
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.CreatedBy("temporal-streaming", "1", ""), // the default names the build, and equal tables would differ
 	)
-	return &ParquetWriter{columns: columns, file: file, pending: make([][]parquet.Value, len(columns))}, nil
+	return &ParquetWriter{columns: columns, file: file, pending: make([][]float64, len(columns))}, nil
 }
 
 // WriteRow adds a row, one value for each column. A value that its column's kind does not allow is refused.
@@ -73,11 +72,7 @@ func (p *ParquetWriter) WriteRow(row []float64) error {
 		}
 	}
 	for c, v := range row {
-		value := parquet.DoubleValue(v)
-		if p.columns[c].Kind == Int {
-			value = parquet.Int64Value(int64(v))
-		}
-		p.pending[c] = append(p.pending[c], value)
+		p.pending[c] = append(p.pending[c], v)
 	}
 	if len(p.pending[0]) < rowGroupRows {
 		return nil
@@ -101,17 +96,36 @@ func (p *ParquetWriter) flush() error {
 		return nil
 	}
 	for c, writer := range p.file.ColumnWriters() {
-		n, err := writer.WriteRowValues(p.pending[c])
-		if err == nil && n != len(p.pending[c]) {
-			err = errors.New("short write")
-		}
-		if err != nil {
+		if err := writeColumn(writer, p.columns[c].Kind, p.pending[c]); err != nil {
 			return fmt.Errorf("write parquet: column %q: %w", p.columns[c].Name, err)
 		}
 		p.pending[c] = p.pending[c][:0]
 	}
 	if err := p.file.Flush(); err != nil {
 		return fmt.Errorf("write parquet: %w", err)
+	}
+	return nil
+}
+
+func writeColumn(w *parquet.ColumnWriter, kind Kind, column []float64) error {
+	var batch [512]parquet.Value // the library's values are three times the size of ours
+	for len(column) > 0 {
+		n := min(len(column), len(batch))
+		for i, v := range column[:n] {
+			if kind == Int {
+				batch[i] = parquet.Int64Value(int64(v))
+			} else {
+				batch[i] = parquet.DoubleValue(v)
+			}
+		}
+		written, err := w.WriteRowValues(batch[:n])
+		if err != nil {
+			return err
+		}
+		if written != n {
+			return io.ErrShortWrite
+		}
+		column = column[n:]
 	}
 	return nil
 }

@@ -20,13 +20,17 @@ import (
 //
 // tail makes some rows extreme in all components at once, as real ones are, so distance alone does not give fraud away.
 //
-// Frauds are genuine rows that were moved, in four modes:
+// Frauds are genuine rows that were moved, in four modes (z ~ N(0, 1) anew each time; newWorld has the directions):
 //
-//	stolen card      55 %  moved along a fixed direction by a log-normal severity: the part that a linear model learns
-//	card testing     22 %  moved along another direction, forward or backward at random, with small amounts: of no mean
-//	                       effect, so only a model that sees the size of a projection learns it
-//	account takeover 15 %  drawn to one point inside the cloud, with little spread and larger amounts
-//	quiet             8 %  not moved at all: nothing can learn these, which bounds recall
+//	stolen card      68 %  V_j += sd_j stolen_j exp(0.9 + 0.45 z), ln Amount = 3.6 + 1.5 z: moved one way, by a severity
+//	                       that begins inside the cloud; the part that a linear model learns
+//	card testing     12 %  V_j += sd_j testing_j s (2.6 + 0.5 z), s = -1 or 1, tail times 0.7, ln Amount = 0.4 + 0.8 z:
+//	                       moved either way, so without effect on any mean; only the size of a projection shows it
+//	account takeover 13 %  V_j += 1.8 sd_j sin(0.9 j + 1), tail times 0.35, ln Amount = 4.6 + 0.9 z: a dense knot
+//	quiet             7 %  not moved at all: nothing can learn these, which bounds recall
+//
+// On a file of the default size (60 % by time to train, the last 20 % to test) scikit-learn's LogisticRegression had an
+// average precision of .61 and an AUC of .92, two small MLPClassifiers together .86 and .96.
 const (
 	components = 28
 	factors    = 5
@@ -77,11 +81,11 @@ func (w *world) drawGenuine(random *rand.Rand, v []float64) float64 {
 // drawFraud fills v and returns the amount.
 func (w *world) drawFraud(random *rand.Rand, v []float64) float64 {
 	switch mode := random.Float64(); {
-	case mode < 0.55: // stolen card
+	case mode < 0.68: // stolen card
 		w.drawComponents(random, v, 1)
-		w.move(v, &w.stolen, math.Exp(0.55+0.5*random.NormFloat64()))
+		w.move(v, &w.stolen, math.Exp(0.9+0.45*random.NormFloat64()))
 		return finish(v, math.Exp(3.6+1.5*random.NormFloat64()))
-	case mode < 0.77: // card testing
+	case mode < 0.80: // card testing
 		w.drawComponents(random, v, 0.7)
 		side := 1.0
 		if random.Float64() < 0.5 {
@@ -89,9 +93,9 @@ func (w *world) drawFraud(random *rand.Rand, v []float64) float64 {
 		}
 		w.move(v, &w.testing, side*(2.6+0.5*random.NormFloat64()))
 		return finish(v, math.Exp(0.4+0.8*random.NormFloat64()))
-	case mode < 0.92: // account takeover
+	case mode < 0.93: // account takeover
 		w.drawComponents(random, v, 0.35)
-		w.move(v, &w.takeover, 1.5)
+		w.move(v, &w.takeover, 1.8)
 		return finish(v, math.Exp(4.6+0.9*random.NormFloat64()))
 	}
 	return w.drawGenuine(random, v) // quiet
