@@ -12,6 +12,7 @@ import (
 	"temporal-streaming/internal/score"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/starter/internal/screen"
 )
 
 // follow shows the committed predictions of a stream until enough were seen, the
@@ -152,10 +153,12 @@ func quietNote(r streamReport) string {
 		return "Nothing new: the stream is " + r.State + "."
 	case r.State == string(job.StreamStarting):
 		return "Nothing yet: the stream is starting."
+	case r.Lag < 0:
+		return fmt.Sprintf("Nothing yet: the stream is %s, and how far it is cannot be told%s.", r.State, lastError(r))
 	case r.Lag > 0:
-		return fmt.Sprintf("Nothing new: the stream is %s and %d records behind%s.", r.State, r.Lag, lastError(r))
+		return fmt.Sprintf("Nothing new: the stream is %s and %s records behind%s.", r.State, screen.Count(r.Lag), lastError(r))
 	default:
-		return fmt.Sprintf("Nothing new: the stream is %s and has scored all there is (%d records, lag %d)%s.", r.State, r.Records, max(0, r.Lag), lastError(r))
+		return fmt.Sprintf("Nothing new: the stream is %s and has scored all there is (%s records)%s.", r.State, screen.Count(r.Records), lastError(r))
 	}
 }
 

@@ -133,23 +133,9 @@ func (a *app) attach(ctx context.Context, t controlPlane, request job.InferenceR
 	case err != nil && !errors.Is(err, control.ErrNotFound):
 		return answer, err
 	}
-	waiting, done := context.WithCancel(ctx)
-	said := make(chan struct{})
-	go func() {
-		defer close(said)
-		c := crew{temporal: t, queue: job.StreamQueue, every: a.pace.workers, now: a.now}
-		for {
-			if note := c.note(waiting); note != "" && waiting.Err() == nil {
-				a.console.say("%s\n", a.console.style().Warn(note))
-			}
-			if !sleep(waiting, a.pace.workers) {
-				return
-			}
-		}
-	}()
+	done := a.minding(ctx, t, job.StreamQueue)
 	answer.Status, answer.Run, err = t.Attach(ctx, request)
 	done()
-	<-said
 	return answer, err
 }
 

@@ -57,11 +57,7 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 		TemporalURL: cfg.WorkflowURL(job.InferenceWorkflowID(name), ""),
 	}
 	style := a.console.style()
-	c := crew{temporal: temporal, queue: job.StreamQueue, every: a.pace.workers, now: a.now}
-	if note := c.note(ctx); note != "" {
-		a.console.say("%s\n", style.Warn(note))
-	}
-	receipt, err := temporal.Stop(ctx, name, job.StopRequest{Reason: reason, By: a.who()})
+	receipt, err := a.drain(ctx, temporal, name, job.StopRequest{Reason: reason, By: a.who()})
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		answer.WasRunning = false
@@ -77,6 +73,22 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 	}
 	a.console.say("Stopped %s. It stood here:\n%s\nGo on from there: starter inference %s\n", style.Strong(name), receiptTable(style, answer.Shards), name)
 	return a.emitJSON(answer)
+}
+
+// drain stops the stream and waits for its receipt, and says so if nobody is there to do it.
+func (a *app) drain(ctx context.Context, t controlPlane, name string, request job.StopRequest) (job.StopReceipt, error) {
+	x, err := t.Describe(ctx, control.Run{WorkflowID: job.InferenceWorkflowID(name)})
+	if errors.Is(err, control.ErrNotFound) || err == nil && !x.Running {
+		return job.StopReceipt{}, control.ErrNotRunning
+	}
+	done := a.minding(ctx, t, job.StreamQueue)
+	defer done()
+	for {
+		receipt, err := t.Stop(ctx, name, request)
+		if !errors.Is(err, control.ErrNoAnswer) || ctx.Err() != nil {
+			return receipt, err
+		}
+	}
 }
 
 func receiptTable(s screen.Style, shards []job.ShardStatus) string {

@@ -54,7 +54,7 @@ func runningLine(s screen.Style, step job.Step, a *control.Activity, now time.Ti
 		return line
 	}
 	if f, ok := a.Fit(); ok {
-		line.Live += fmt.Sprintf("  %s %s  %s", s.Accent(screen.Bar(fitShare(f), 24)), fitText(f), s.Dim(screen.Rate(f.RowsPerSecond)))
+		line.Live += fmt.Sprintf("  %s %s  %s", s.Accent(screen.Bar(fitShare(f), 20)), fitText(f), s.Dim(screen.Rate(f.RowsPerSecond)))
 		line.Key, line.Plain = step.Name+"/epochs", "" // a log gets some of the epochs only
 		if every := max(1, f.Epochs/4); f.Epoch == 1 || f.Epoch%every == 0 {
 			line.Plain = screen.Pad(step.Name, stepWidth) + " " + fitText(f)
@@ -83,7 +83,8 @@ func fitShare(f job.FitProgress) float64 {
 	return (float64(max(1, f.Member)-1) + float64(f.Epoch)/epochs) / members
 }
 
+// fitText gives loss and average precision on the validation part.
 func fitText(f job.FitProgress) string {
-	return fmt.Sprintf("member %d/%d  epoch %*d/%d  validation loss %.4f  average precision %.4f",
+	return fmt.Sprintf("network %d/%d  epoch %*d/%d  loss %.4f  AP %.4f",
 		f.Member, f.Members, len(fmt.Sprint(f.Epochs)), f.Epoch, f.Epochs, f.ValidationLoss, f.ValidationAP)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
 	"go.temporal.io/api/workflowservice/v1"
 )
 
@@ -47,13 +48,13 @@ func (t *Temporal) Examine(ctx context.Context, want []string) (Server, error) {
 		&workflowservice.DescribeNamespaceRequest{Namespace: t.namespace}); err != nil {
 		return Server{}, fmt.Errorf("look for namespace %s: %w", t.namespace, errors.Join(ErrNamespace, explain(err)))
 	}
-	known, err := t.client.GetSearchAttributes(ctx)
+	known, err := t.client.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: t.namespace})
 	if err != nil {
 		return Server{}, fmt.Errorf("list the search attributes: %w", explain(err))
 	}
 	s := Server{Version: info.GetServerVersion()}
 	for _, name := range want {
-		if _, ok := known.GetKeys()[name]; !ok {
+		if _, ok := known.GetCustomAttributes()[name]; !ok {
 			s.Missing = append(s.Missing, name)
 		}
 	}
