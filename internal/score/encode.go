@@ -39,9 +39,9 @@ func newEncoder(b *Bundle, topic string) encoder {
 
 // startBatch sets the time that the batch's predictions are stamped with.
 func (e *encoder) startBatch(now time.Time) {
-	e.scoredAt = append(e.scoredAt[:0], `,"scored_at":"`...)
+	e.scoredAt = append(e.scoredAt[:0], `,"scored_at":`...)
 	e.scoredAt = e.scored.append(e.scoredAt, now.UnixMilli())
-	e.scoredAt = append(e.scoredAt, `"}`...)
+	e.scoredAt = append(e.scoredAt, '}')
 }
 
 // prediction appends the JSON of one row's prediction.
@@ -64,9 +64,8 @@ func (e *encoder) prediction(out []byte, m *record.Message, p *pending, row int,
 	out = strconv.AppendInt(out, m.Offset, 10)
 	out = append(out, `,"row":`...)
 	out = strconv.AppendInt(out, int64(row), 10)
-	out = append(out, `,"event_time":"`...)
+	out = append(out, `,"event_time":`...)
 	out = e.event.append(out, m.Timestamp)
-	out = append(out, '"')
 	return append(out, e.scoredAt...)
 }
 

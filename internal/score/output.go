@@ -49,10 +49,13 @@ func (o *Output) Key(i int) []byte { return o.bytes(o.Results[i].key) }
 // Value returns the value to produce result i with: a prediction's JSON, or a dead letter's original bytes (nil: a tombstone).
 func (o *Output) Value(i int) []byte { return o.bytes(o.Results[i].value) }
 
-// bytes caps the slice so that appending to it cannot spoil its neighbour.
+// bytes caps the slice so that appending to it cannot spoil its neighbour. Empty is not nil: to Kafka, nil is null.
 func (o *Output) bytes(s span) []byte {
 	if s.from < 0 {
 		return nil
+	}
+	if s.from == s.to {
+		return []byte{}
 	}
 	return o.arena[s.from:s.to:s.to]
 }

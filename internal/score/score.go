@@ -42,7 +42,7 @@ type Prediction struct {
 	Partition    int32           `json:"partition"`
 	Offset       int64           `json:"offset"`
 	Row          int             `json:"row"`
-	EventTime    string          `json:"event_time"` // RFC 3339 in UTC, milliseconds; empty where Kafka gave none
+	EventTime    string          `json:"event_time"` // RFC 3339 in UTC, milliseconds; null where Kafka gave none
 	ScoredAt     string          `json:"scored_at"`  // the same; when the batch was scored
 }
 
