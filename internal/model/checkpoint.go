@@ -17,7 +17,8 @@ var ErrCheckpoint = errors.New("checkpoint does not fit")
 type state struct {
 	Member, Epoch int // finished ones
 	Waited        int // epochs since the best
-	BestScore     float64
+	BestAP        float64
+	BestLoss      float64
 	Params, Best  [][]float32
 	Solver        *adamW
 	Finished      [][][]float32 // best parameters of finished members
@@ -72,7 +73,7 @@ func (t *trainer) resume(ctx context.Context, ck Checkpointer, print [32]byte) e
 
 func (s *state) encode(print [32]byte) []byte {
 	w := &stateWriter{buf: append([]byte(checkpointMagic), print[:]...)}
-	w.uint(uint64(s.Member), uint64(s.Epoch), uint64(s.Waited), math.Float64bits(s.BestScore), uint64(s.Solver.Steps))
+	w.uint(uint64(s.Member), uint64(s.Epoch), uint64(s.Waited), math.Float64bits(s.BestAP), math.Float64bits(s.BestLoss), uint64(s.Solver.Steps))
 	w.params(s.Params)
 	w.params(s.Best)
 	w.params(s.Solver.First)
@@ -112,7 +113,8 @@ func decodeState(data []byte, print [32]byte, shape [][]float32, cfg Config) (*s
 		return nil, fmt.Errorf("it was made by a run with other rows, names or configuration: %w", ErrCheckpoint)
 	}
 	r := &stateReader{rest: body[head:]}
-	s := &state{Member: r.int(cfg.Members), Epoch: r.int(cfg.Epochs), Waited: r.int(cfg.Epochs), BestScore: math.Float64frombits(r.uint())}
+	s := &state{Member: r.int(cfg.Members), Epoch: r.int(cfg.Epochs), Waited: r.int(cfg.Epochs)}
+	s.BestAP, s.BestLoss = math.Float64frombits(r.uint()), math.Float64frombits(r.uint())
 	s.Solver = &adamW{Steps: int64(r.int(math.MaxInt32))}
 	s.Params, s.Best, s.Solver.First, s.Solver.Second = r.params(shape), r.params(shape), r.params(shape), r.params(shape)
 	for range r.int(cfg.Members) {

@@ -27,8 +27,8 @@ type Checkpointer interface {
 }
 
 // Fit trains cfg.Members networks one after another, each on all training rows with a seed of its own, and keeps for each the
-// weights of the epoch with the best weighted average precision on the validation rows. The preparation is fitted on the
-// training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil,
+// weights of the epoch with the best weighted average precision on the validation rows, of equals the one with the lower loss. The
+// preparation is fitted on the training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil,
 // hears only of new ones.
 //
 // A checkpoint of other rows, names or configuration is refused with [ErrCheckpoint]; rows and configurations that make no sense with
@@ -117,7 +117,7 @@ func newTrainer(train, validation Rows, cfg Config) (*trainer, error) {
 func (t *trainer) begin() {
 	initialise(t.state.Params, t.widths, t.logOdds, stream(t.cfg.Seed, t.state.Member, 0, forWeights))
 	t.state.Solver = newAdamW(t.state.Params)
-	t.state.Epoch, t.state.Waited, t.state.BestScore = 0, 0, math.Inf(-1)
+	t.state.Epoch, t.state.Waited, t.state.BestAP, t.state.BestLoss = 0, 0, math.Inf(-1), math.Inf(1)
 	t.state.Best = clone(t.state.Params)
 }
 
@@ -141,9 +141,9 @@ func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 	}
 	s.Epoch++
 	s.Waited++
-	if e.ValidationAP > s.BestScore {
+	if e.ValidationAP > s.BestAP || e.ValidationAP == s.BestAP && e.ValidationLoss < s.BestLoss {
 		e.Best = true
-		s.BestScore, s.Waited, s.Best = e.ValidationAP, 0, clone(s.Params)
+		s.BestAP, s.BestLoss, s.Waited, s.Best = e.ValidationAP, e.ValidationLoss, 0, clone(s.Params)
 	}
 	s.History = append(s.History, e)
 	if s.Epoch == t.cfg.Epochs || s.Waited >= t.cfg.Patience {

@@ -118,14 +118,14 @@ func TestFitStopsEarlyAndKeepsTheBestEpoch(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	best := math.Inf(-1)
+	best, loss := math.Inf(-1), math.Inf(1)
 	at := 0
 	for i, e := range epochs {
-		if e.Best != (e.ValidationAP > best) {
+		if e.Best != (e.ValidationAP > best || e.ValidationAP == best && e.ValidationLoss < loss) {
 			t.Errorf("epoch %d: best is %t at average precision %.4f after %.4f", e.Epoch, e.Best, e.ValidationAP, best)
 		}
 		if e.Best {
-			best, at = e.ValidationAP, i
+			best, loss, at = e.ValidationAP, e.ValidationLoss, i
 		}
 	}
 	if len(epochs) == 60 || len(epochs) != at+1+cfg.Patience {
