@@ -13,7 +13,6 @@ import (
 	"temporal-streaming/devstack/internal/services"
 	"temporal-streaming/devstack/internal/settings"
 	"temporal-streaming/devstack/internal/supervise"
-	"temporal-streaming/devstack/internal/tools"
 )
 
 // commandRun runs the stack until it is told to end. With --json the lines for people go to stderr.
@@ -87,22 +86,14 @@ type stack struct {
 
 // assemble installs the tools that are needed, writes the env file, and describes the services.
 func assemble(ctx context.Context, o *options, people io.Writer) (*stack, error) {
-	progress := tools.Progress{Out: people}
 	s := &o.Settings
 	result := &stack{options: o}
-	var python tools.Environment
-	var broker tools.Broker
-	var err error
-	if o.Has(settings.Temporal) || o.Has(settings.MLflow) {
-		if python, err = tools.Python(ctx, o.Tools, progress); err != nil {
-			return nil, err
-		}
-		result.python = python.Bin("python")
+	python, broker, err := installTools(ctx, s, people)
+	if err != nil {
+		return nil, err
 	}
-	if o.Has(settings.Kafka) && o.Kafka == "apache" {
-		if broker, err = tools.Kafka(ctx, o.Tools, progress); err != nil {
-			return nil, err
-		}
+	if python.Dir != "" {
+		result.python = python.Bin("python")
 	}
 	env, err := s.WriteEnv()
 	if err != nil {

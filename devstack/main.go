@@ -37,6 +37,7 @@ const usageText = `usage: devstack COMMAND [FLAGS]
 
   run                      run the stack in the foreground, until Ctrl-C
   up                       run it in the background; returns when every service can be used
+  setup                    only install what run and up need; they do it themselves otherwise
   status                   show what runs, and where
   down                     stop it
   stop SERVICE [--now]     stop one service (temporal, s3, kafka, mlflow); --now kills it
@@ -63,6 +64,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = commandRun(ctx, rest, stdout, stderr)
 	case "up":
 		err = commandUp(ctx, rest, stdout, stderr)
+	case "setup":
+		err = commandSetup(ctx, rest, stdout, stderr)
 	case "status":
 		err = commandStatus(ctx, rest, stdout, stderr)
 	case "down":
