@@ -121,35 +121,30 @@ func skipValue(b []byte, i int) int {
 		if i >= len(b) {
 			return -1
 		}
-		entered := false
-		switch b[i] {
+		switch c := b[i]; c {
 		case '{', '[':
 			if depth == maxDepth {
 				return tooDeep
 			}
-			object := b[i] == '{'
-			open <<= 1
 			depth++
+			open <<= 1
 			i = space(b, i+1)
-			if object {
+			if c == '{' {
 				open |= 1
-				if i < len(b) && b[i] == '}' {
-					break // an empty object: close it below
-				}
+			}
+			if i < len(b) && b[i] == c+2 { // '{'+2 is '}', '['+2 is ']'
+				break // nothing inside: close it below
+			}
+			if c == '{' {
 				if i = member(b, i); i < 0 {
 					return -1
 				}
-			} else if i < len(b) && b[i] == ']' {
-				break
 			}
-			entered = true
+			continue
 		default:
 			if i = skipScalar(b, i); i < 0 {
 				return -1
 			}
-		}
-		if entered {
-			continue
 		}
 		// Here a value has ended, or an empty bracket is about to close.
 		for {
