@@ -2,12 +2,11 @@ package main
 
 import (
 	crand "crypto/rand"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
-
-	"github.com/google/uuid"
 
 	"temporal-streaming/internal/dataset"
 )
@@ -44,19 +43,22 @@ func newMessages(table dataset.Table, seed uint64) (*messages, error) {
 		return nil, fmt.Errorf("encode the column names: %w", err)
 	}
 	return &messages{
-		table: table, random: rand.NewChaCha8(key), key: make([]byte, 36),
+		table: table, random: rand.NewChaCha8(key), key: []byte("00000000-0000-0000-0000-000000000000"),
 		head: append(append([]byte(`{"columns":`), columns...), `,"data":[[`...),
 	}, nil
 }
 
 // encode makes message number id of row.
 func (m *messages) encode(row int, id int64) (key, value []byte) {
-	var u uuid.UUID
-	m.random.Read(u[:])        // never fails
-	u[6] = u[6]&0x0f | 0x40    // version 4: random
-	u[8] = u[8]&0x3f | 0x80    // RFC 9562
-	text, _ := u.MarshalText() // never fails
-	copy(m.key, text)
+	var u [16]byte
+	m.random.Read(u[:])     // never fails
+	u[6] = u[6]&0x0f | 0x40 // version 4: random
+	u[8] = u[8]&0x3f | 0x80 // RFC 9562
+	hex.Encode(m.key[0:], u[0:4])
+	hex.Encode(m.key[9:], u[4:6])
+	hex.Encode(m.key[14:], u[6:8])
+	hex.Encode(m.key[19:], u[8:10])
+	hex.Encode(m.key[24:], u[10:])
 	v := append(m.value[:0], m.head...)
 	for c := range m.table.Columns {
 		if c > 0 {

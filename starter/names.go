@@ -10,12 +10,12 @@ import (
 )
 
 // nearest is the name that was probably meant: the one fewest edits away, at most
-// a third of its letters. It is empty when none is near.
+// about a third of its letters. It is empty when none is near.
 func nearest(typed string, names []string) string {
 	best, fewest := "", 0
 	for _, name := range names {
 		d := edits(strings.ToLower(typed), name)
-		if (best == "" || d < fewest) && d <= max(1, len(name)/3) {
+		if (best == "" || d < fewest) && d <= max(1, (len(name)+1)/3) {
 			best, fewest = name, d
 		}
 	}

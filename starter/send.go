@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/screen"
 )
@@ -55,8 +56,8 @@ is under way and says how many messages the brokers have acknowledged.`,
 		},
 	}
 	c.Flags().Float64Var(&o.rate, "rate", 0, "messages per second (0: as fast as the brokers take them)")
-	c.Flags().Int64Var(&o.count, "count", 0, "messages to send (0: each row once); more than there are rows needs --loop")
-	c.Flags().BoolVar(&o.loop, "loop", false, "begin again at the end of the file")
+	c.Flags().Int64Var(&o.count, "count", 0, "messages to send (0: each row once); beyond the last row it begins again at the first")
+	c.Flags().BoolVar(&o.loop, "loop", false, "send the file over and over, until --count or Ctrl-C")
 	c.Flags().Uint64Var(&o.seed, "seed", 0, "seed of the keys, to send the same messages again (0: new keys)")
 	c.Flags().StringVar(&o.topic, "topic", "", "topic to send to (default: the one the pipeline reads)")
 	return c
@@ -74,38 +75,47 @@ func (a *app) send(ctx context.Context, name, path string, o sendOptions) error 
 	if o.topic == "" {
 		o.topic = definition.Source.Topic
 	}
-	board := a.console.board()
-	table, err := readTable(path, columns(definition.StreamSchema()), true, func(read, size int64) {
-		board.Draw(stageLines("Read", filepath.Base(path), read, size))
-	})
-	if err != nil {
-		return err
-	}
-	messages, err := newMessages(table, o.seed)
-	if err != nil {
-		return err
-	}
-	o.count = o.total(table.Len())
 	dial, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	to, err := a.reach.kafka.send(dial, stream.SenderOptions{Kafka: kafkaOf(cfg), Topic: o.topic, Rate: o.rate})
 	if err != nil {
 		return kafkaProblem(cfg, name, err)
 	}
-	s := sending{to: to, messages: messages, rows: table.Len(), count: o.count, board: board, style: a.console.style(), begun: a.now(), now: a.now, topic: o.topic}
+	board := a.console.board()
+	messages, err := a.messages(board, definition, path, o.seed)
+	if err != nil {
+		return errors.Join(err, discard(ctx, to))
+	}
+	rows := messages.table.Len()
+	s := sending{to: to, messages: messages, rows: rows, count: o.total(rows), board: board, style: a.console.style(), begun: a.now(), now: a.now, topic: o.topic}
 	failed := s.run(ctx)
 	return a.sent(ctx, cfg, &s, failed)
+}
+
+// messages reads the file.
+func (a *app) messages(board *screen.Board, d *pipeline.Definition, path string, seed uint64) (*messages, error) {
+	table, err := readTable(path, columns(d.StreamSchema()), true, func(read, size int64) {
+		board.Draw(stageLines("Read", filepath.Base(path), read, size))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return newMessages(table, seed)
+}
+
+// discard closes a sender that has nothing to send.
+func discard(ctx context.Context, to sender) error {
+	_, err := to.Close(ctx)
+	return err
 }
 
 // total is how many messages are to be sent, -1 for no end.
 func (o sendOptions) total(rows int) int64 {
 	switch {
-	case o.count > 0 && o.loop:
+	case o.count > 0:
 		return o.count
 	case o.loop:
 		return -1
-	case o.count > 0:
-		return min(o.count, int64(rows))
 	default:
 		return int64(rows)
 	}

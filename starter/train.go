@@ -47,6 +47,9 @@ The run goes on without starter: Ctrl-C only stops watching. Exit code 0: promot
 		Args:              pipelineArg("PIPELINE", 1),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
+			if o.attach != "" && (o.detach || o.dataset != "" || o.seed != 0) {
+				return misuse("Leave out --detach, --dataset and --seed; they are for a new run.", "--attach watches a run that is there already")
+			}
 			return a.train(c.Context(), args[0], o)
 		},
 	}
@@ -54,9 +57,6 @@ The run goes on without starter: Ctrl-C only stops watching. Exit code 0: promot
 	c.Flags().Int64Var(&o.seed, "seed", 0, "seed of the fit (default: the pipeline's)")
 	c.Flags().BoolVar(&o.detach, "detach", false, "start the run and return")
 	c.Flags().StringVar(&o.attach, "attach", "", "watch the run with this workflow id instead of starting one")
-	c.MarkFlagsMutuallyExclusive("attach", "detach")
-	c.MarkFlagsMutuallyExclusive("attach", "dataset")
-	c.MarkFlagsMutuallyExclusive("attach", "seed")
 	return c
 }
 

@@ -22,8 +22,8 @@ type Activity struct {
 	Started     bool
 	Worker      string
 	LastFailure string
-	NextAttempt time.Time // zero unless it waits for a retry
-	heartbeat   *commonpb.Payloads
+	NextAttempt time.Time          // zero unless it waits for a retry
+	Heartbeat   *commonpb.Payloads // as it was reported last; nil if never
 }
 
 // Execution is what the server knows of a workflow without asking a worker.
@@ -48,7 +48,7 @@ func (t *Temporal) Describe(ctx context.Context, run Run) (Execution, error) {
 		a := Activity{
 			Type: p.GetActivityType().GetName(), Attempt: p.GetAttempt(), Worker: p.GetLastWorkerIdentity(),
 			Started:     p.GetState() == enumspb.PENDING_ACTIVITY_STATE_STARTED,
-			LastFailure: p.GetLastFailure().GetMessage(), heartbeat: p.GetHeartbeatDetails(),
+			LastFailure: p.GetLastFailure().GetMessage(), Heartbeat: p.GetHeartbeatDetails(),
 		}
 		if next := p.GetNextAttemptScheduleTime(); next != nil {
 			a.NextAttempt = next.AsTime()
@@ -71,7 +71,7 @@ func (a Activity) Shard() (job.Progress, bool) {
 }
 
 func (a Activity) decode(into any) bool {
-	return a.heartbeat != nil && converter.GetDefaultDataConverter().FromPayloads(a.heartbeat, into) == nil
+	return a.Heartbeat != nil && converter.GetDefaultDataConverter().FromPayloads(a.Heartbeat, into) == nil
 }
 
 // Streams lists the streams of a pipeline (all of them if pipeline is empty), each
