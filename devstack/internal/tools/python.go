@@ -60,7 +60,7 @@ func installPython(ctx context.Context, dir string, progress Progress) error {
 	if err != nil {
 		return err
 	}
-	what := fmt.Sprintf("installing MLflow and Temporal (%d pinned packages, about 150 MB)", strings.Count(pythonPins, "=="))
+	what := fmt.Sprintf("installing MLflow and Temporal (%d pinned packages, about 190 MB)", strings.Count(pythonPins, "=="))
 	err = progress.During(what, func() error {
 		return pinned(ctx, dir, "python", pythonPins, func(file string) error {
 			// Bytecode is compiled now, or every start of MLflow would compile it again: 18 s instead of 6.
