@@ -61,14 +61,16 @@ func fenced(err error) bool {
 	return false
 }
 
-// retryable tells the errors after which the same call may be made again.
+// retryable tells the errors after which the same call may be made again: the client says
+// so, or nobody has answered yet.
 func retryable(err error) bool {
 	var k kafka.Error
 	if !errors.As(err, &k) {
 		return false
 	}
 	switch k.Code() {
-	case kafka.ErrNotCoordinator, kafka.ErrCoordinatorNotAvailable, kafka.ErrCoordinatorLoadInProgress:
+	case kafka.ErrNotCoordinator, kafka.ErrCoordinatorNotAvailable, kafka.ErrCoordinatorLoadInProgress,
+		kafka.ErrTransport, kafka.ErrTimedOut, kafka.ErrTimedOutQueue, kafka.ErrWaitCoord:
 		return true
 	}
 	return k.IsRetriable()

@@ -224,19 +224,16 @@ func start(t testing.TB, o Options, p Processor) *running {
 // until waits for progress that satisfies ok.
 func (r *running) until(t testing.TB, what string, ok func(Progress) bool) Progress {
 	t.Helper()
-	expired := time.AfterFunc(45*time.Second, func() { r.mu.Lock(); r.last.State = "expired"; r.mu.Unlock(); r.seen.Broadcast() })
-	defer expired.Stop()
+	late := false
+	timer := time.AfterFunc(30*time.Second, func() { r.mu.Lock(); late = true; r.mu.Unlock(); r.seen.Broadcast() })
+	defer timer.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for !ok(r.last) {
-		if r.last.State == "expired" {
-			t.Fatalf("waited in vain until %s", what)
+		if late {
+			t.Fatalf("waited in vain until %s; last progress %+v", what, r.last)
 		}
-		before := r.last
 		r.seen.Wait()
-		if r.last.State == "expired" {
-			t.Fatalf("waited in vain until %s; last progress %+v", what, before)
-		}
 	}
 	return r.last
 }

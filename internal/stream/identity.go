@@ -81,10 +81,5 @@ func fence(ctx context.Context, k Kafka, id string) error {
 	go discardEvents(p.Events())
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	for {
-		err := p.InitTransactions(ctx)
-		if err == nil || ctx.Err() != nil || !retryable(err) {
-			return err
-		}
-	}
+	return patiently(ctx, func(ms int) error { return initTransactions(p, ms) })
 }

@@ -10,6 +10,8 @@ import (
 
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // Processor scores records. For every record of in it adds at least one result to out:
@@ -40,6 +42,7 @@ type Loop struct {
 	commits time.Time // when the last one was
 	told    time.Time // when Progress was last called
 	notes   chan error
+	warned  map[kafka.ErrorCode]time.Time // when each kind of note was last logged
 }
 
 // NewLoop checks the options. It connects to nothing.
@@ -52,7 +55,7 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 		return nil, fmt.Errorf("make loop for pipeline %q: no processor given", o.Pipeline)
 	}
 	o.Logger = o.Logger.With(slog.String("pipeline", o.Pipeline), slog.String("topic", o.Topic), slog.String("partitions", ranges(o.Partitions)))
-	l := &Loop{Options: o, processor: p, sleep: sleep, state: StateStarting, notes: make(chan error, 16)}
+	l := &Loop{Options: o, processor: p, sleep: sleep, state: StateStarting, notes: make(chan error, 16), warned: map[kafka.ErrorCode]time.Time{}}
 	l.wire = &confluent{Options: o, note: l.note}
 	l.slots = make([]int32, o.Partitions[len(o.Partitions)-1]+1)
 	for i := range l.slots {
@@ -126,7 +129,8 @@ func (l *Loop) live(ctx context.Context) error {
 	s := newSession(l, src, snk)
 	err = l.await(ctx, openTimeout, s.open)
 	if err == nil {
-		l.next = append(l.next[:0], s.next...)
+		copy(l.next, s.next)
+		copy(l.ends, s.end)
 		l.state = StateRunning
 		l.Logger.Info("stream runs", slog.String("from", fmt.Sprint(s.next)), slog.String("delivery", string(l.Delivery)))
 		err = s.run(ctx)

@@ -56,27 +56,31 @@ func (s *producer) watch() {
 
 func (s *producer) init(ctx context.Context) error {
 	if s.Delivery == ExactlyOnce {
-		for {
-			err := s.p.InitTransactions(ctx)
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil || !retryable(err) {
-				return err
-			}
+		if err := patiently(ctx, func(ms int) error { return initTransactions(s.p, ms) }); err != nil {
+			return err
 		}
 	}
 	for to := range destinations {
 		if to == toOutput && s.Sink != SinkKafka {
 			continue
 		}
-		n, err := partitions(s.p, *s.topic(to), millis(ctx))
+		err := patiently(ctx, func(ms int) error {
+			n, err := partitions(s.p, *s.topic(to), ms)
+			s.sizes[to] = int32(n)
+			return err
+		})
 		if err != nil {
 			return err
 		}
-		s.sizes[to] = int32(n)
 	}
 	return nil
+}
+
+// initTransactions can be resumed: after a timeout the next call waits for the same answer.
+func initTransactions(p *kafka.Producer, ms int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(ms)*time.Millisecond)
+	defer cancel()
+	return p.InitTransactions(ctx)
 }
 
 func (s *producer) topic(to destination) *string {
@@ -92,7 +96,7 @@ func (s *producer) begin() error {
 	if s.Delivery != ExactlyOnce {
 		return nil
 	}
-	return s.p.BeginTransaction()
+	return s.cause(s.p.BeginTransaction())
 }
 
 func (s *producer) send(ctx context.Context, records []outgoing) error {
@@ -113,7 +117,7 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 				break
 			}
 			if code(err) != kafka.ErrQueueFull {
-				return s.sized(err)
+				return s.sized(s.cause(err))
 			}
 			// Back-pressure: more is waiting to be sent than SendBytes allows.
 			if ctx.Err() != nil {
@@ -138,9 +142,36 @@ func (s *producer) commit(ctx context.Context, next []int64) error {
 		return err
 	}
 	if err := s.again(ctx, func() error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
-		return s.sized(err)
+		return s.sized(s.cause(err))
 	}
-	return s.sized(s.again(ctx, func() error { return s.p.CommitTransaction(ctx) }))
+	return s.sized(s.cause(s.again(ctx, func() error { return s.p.CommitTransaction(ctx) })))
+}
+
+// cause answers why the transaction has failed. Once it has, the client refuses further
+// records with nothing but "erroneous state" or "fatal error"; taken at its word, a fenced
+// loop would not know that it is fenced, would rebuild, and so fence its successor.
+func (s *producer) cause(err error) error {
+	if err == nil {
+		return nil
+	}
+	if fatal := s.p.GetFatalError(); fatal != nil {
+		return fatal
+	}
+	if s.Delivery != ExactlyOnce || code(err) != kafka.ErrState {
+		return err
+	}
+	// Every call for the transaction answers the first error of it. This one would do no
+	// harm if there was none, since the transaction is going to be aborted.
+	group, e := s.from.c.GetConsumerGroupMetadata()
+	if e != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if first := s.p.SendOffsetsToTransaction(ctx, s.from.parts, group); first != nil {
+		return first
+	}
+	return err
 }
 
 // acknowledge is the commit without transactions: everything sent is on the broker, then

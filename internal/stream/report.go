@@ -66,6 +66,10 @@ func (l *Loop) publish(now bool) {
 	l.Progress(l.progress(at))
 }
 
+// warnEvery keeps a broker that is away from filling the log: one line a minute for each
+// kind of trouble. Progress always has the newest.
+const warnEvery = time.Minute
+
 func (l *Loop) readNotes(at time.Time) {
 	for {
 		select {
@@ -74,7 +78,8 @@ func (l *Loop) readNotes(at time.Time) {
 			if do := advice(err, l.Kafka); do != "" {
 				text += "; " + do
 			}
-			if text != l.lastErr {
+			if c := code(err); at.Sub(l.warned[c]) > warnEvery {
+				l.warned[c] = at
 				l.Logger.Warn("kafka client reports", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
 			}
 			l.lastErr, l.errAt = text, at

@@ -17,6 +17,7 @@ type session struct {
 	snk sink
 
 	next   []int64 // of each of Partitions
+	end    []int64 // of each of Partitions, when the session opened
 	inHand bool    // a transaction is open
 	began  time.Time
 	cost   time.Duration // of a commit, smoothed
@@ -45,17 +46,18 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}
-	first, end, err := s.src.bounds(ctx)
+	var first []int64
+	first, s.end, err = s.src.bounds(ctx)
 	if err != nil {
 		return fmt.Errorf("read bounds of %s: %w", s.Topic, err)
 	}
 	var begin []int64
 	if missing(committed) {
-		if begin, err = s.begin(ctx, first, end); err != nil {
+		if begin, err = s.begin(ctx, first, s.end); err != nil {
 			return fmt.Errorf("find start %s in %s: %w", s.Start, s.Topic, err)
 		}
 	}
-	if s.next, err = s.resume(committed, first, end, begin); err != nil {
+	if s.next, err = s.resume(committed, first, s.end, begin); err != nil {
 		return err
 	}
 	if missing(committed) {
@@ -95,9 +97,7 @@ func (s *session) report() {
 	if s.Now().Sub(s.told) < s.ProgressInterval {
 		return
 	}
-	for i, p := range s.Partitions {
-		s.ends[i] = s.src.end(p)
-	}
+	s.look()
 	s.publish(true)
 }
 
@@ -157,13 +157,20 @@ func (s *session) caughtUp(polled int) bool {
 	if polled >= s.MaxBatch {
 		return false
 	}
+	s.look()
 	behind := int64(0)
-	for i, p := range s.Partitions {
-		if end := s.src.end(p); end > s.next[i] {
-			behind += end - s.next[i]
-		}
+	for i, end := range s.ends {
+		behind += max(0, end-s.next[i])
 	}
 	return behind < int64(s.MaxBatch)/4
+}
+
+// look notes the ends of the log as fetched last. Before its first fetch of a partition
+// the client knows none, and the end found when the session opened stands.
+func (s *session) look() {
+	for i, p := range s.Partitions {
+		s.ends[i] = max(s.ends[i], s.src.end(p))
+	}
 }
 
 // commit ends the transaction in hand, if there is one. The end of ctx does not abort it.
