@@ -14,8 +14,10 @@ import (
 // own unit); a column may be declared optional, but a null in it is an error. Errors name the row, counted from 0, and
 // the column; a file without rows is an error.
 //
-// A damaged or hostile file gives an error and never a panic, and nothing is allocated for more rows or larger pages
-// than ReadOptions and the file's own size allow.
+// A damaged file gives an error and never a panic, and every size that its headers claim is held against ReadOptions and
+// the file before anything is allocated for it. What this cannot bound is what the bytes inside a page unpack to: the
+// library expands compressed and run-length-encoded pages as they come, so a file made with malice can cost gigabytes
+// for a moment. Take Parquet files from people you trust, or read them under a memory limit.
 func ReadParquet(r io.ReaderAt, size int64, want []Column, opts ReadOptions) (t Table, err error) {
 	// The library panics on some malformed files. It holds no locks of ours and we share no state with it.
 	defer func() {

@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"io"
 	"math"
-	"runtime"
 	"slices"
 	"testing"
 )
@@ -130,39 +129,6 @@ func TestSimulationGivesTheSameBytesForASeed(t *testing.T) {
 	if digest(7) == digest(8) {
 		t.Error("two seeds give the same rows")
 	}
-}
-
-func TestSimulatedRowsAreStreamedInBoundedMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes seconds")
-	}
-	w := &peakMemory{}
-	p, err := NewParquetWriter(w, CreditCardColumns())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := SimulateTo(p, SimulateOptions{Rows: 300_000, Seed: 1}); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%d bytes written, %d MiB of heap at most", w.written, w.peak>>20)
-	// A row group is 16 MiB, held once as rows and once as pages. Garbage may double that; all rows would be 130 MiB.
-	if w.peak > 100<<20 {
-		t.Errorf("%d MiB of heap, want at most 100", w.peak>>20)
-	}
-}
-
-// peakMemory looks at the heap at every write.
-type peakMemory struct {
-	written int
-	peak    uint64
-}
-
-func (p *peakMemory) Write(b []byte) (int, error) {
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	p.peak = max(p.peak, m.HeapAlloc)
-	p.written += len(b)
-	return len(b), nil
 }
 
 func TestSimulationRefusesWhatItCannotDo(t *testing.T) {
