@@ -215,5 +215,8 @@ func checkArtifact(file string) error {
 	if i := strings.IndexAny(file, "#\\:\x00"); i >= 0 {
 		return fmt.Errorf("%w: path %q contains %q, which the server refuses", ErrInvalid, file, file[i])
 	}
+	if plain, err := url.PathUnescape(file); err == nil && plain != file {
+		return fmt.Errorf("%w: path %q contains an escape, which the server would resolve", ErrInvalid, file)
+	}
 	return nil
 }
