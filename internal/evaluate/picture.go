@@ -99,6 +99,7 @@ func (p *picture) drawLegend(page draw.Canvas) vg.Length {
 	var lines [][]legendEntry
 	room := vg.Length(0)
 	for _, entry := range p.legend {
+		entry.label = shorten(style, entry.label, page.Size().X-indent(entry))
 		width := indent(entry) + style.Width(entry.label) + between
 		if room < width || len(lines) == 0 {
 			lines, room = append(lines, nil), page.Size().X+between

@@ -26,7 +26,7 @@ func (s Study) drawConfusion() ([]byte, error) {
 			{c.FalseNegativeWeight, c.TruePositiveWeight},
 		},
 	})
-	p.note(fmt.Sprintf("precision %.3f, recall %.3f, F1 %.3f; the shares are weighted, the colour is the share", s.Model.Report.Precision, s.Model.Report.Recall, s.Model.Report.F1))
+	p.note(fmt.Sprintf("precision %.3f, recall %.3f, F1 %.3f; shares are by weight, and the colour follows them", s.Model.Report.Precision, s.Model.Report.Recall, s.Model.Report.F1))
 	return p.png()
 }
 
@@ -48,7 +48,7 @@ func (m matrix) Plot(c draw.Canvas, p *plot.Plot) {
 			c.FillPolygon(heat(share), box(x(left)+1, y(top)-1, x(left+1)-1, y(top-1)+1))
 
 			shade := ink
-			if share > 0.5 {
+			if share > 0.65 { // white reads better than ink from here on
 				shade = color.RGBA{R: 0xff, G: 0xff, B: 0xff, A: 0xff}
 			}
 			middle := vg.Point{X: x(left + 0.5), Y: y(top - 0.5)}
