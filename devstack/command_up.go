@@ -112,7 +112,11 @@ func (w *waiting) ready(ctx context.Context) (control.Answer, error) {
 			return control.Answer{}, w.abandon()
 		case <-w.ended:
 			w.copyLog()
-			return control.Answer{}, errors.New("the stack did not start; the reason is above")
+			running, err := control.Running()
+			if err != nil || !running {
+				return control.Answer{}, errors.Join(errors.New("the stack did not start; the reason is above"), err)
+			}
+			w.child, w.ended = nil, nil // another up was faster: wait for its devstack
 		case <-tick.C:
 			w.copyLog()
 			answer, err := control.Ask(ctx, control.Request{Verb: "status"})

@@ -6,19 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/minio/minio-go/v7"
-	"github.com/minio/minio-go/v7/pkg/credentials"
-	"github.com/twmb/franz-go/pkg/kgo"
 
 	"temporal-streaming/devstack/internal/control"
 	"temporal-streaming/devstack/internal/settings"
@@ -89,6 +84,29 @@ func TestUpStatusDown(t *testing.T) {
 		if _, stderr, code := devstack(t, data, verb); code != notRunning {
 			t.Errorf("%s of a stopped stack: exit code %d, %s", verb, code, stderr)
 		}
+	}
+}
+
+func TestTwoUpsAtOnceShareOneDevstack(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	t.Cleanup(func() { devstack(t, data, "down") })
+	answers := make([]control.Answer, 2)
+	var both sync.WaitGroup
+	for i := range answers {
+		both.Go(func() {
+			stdout, stderr, code := devstack(t, data, "up", "--json", "--only", "s3", "--s3-port", "0")
+			if code != success {
+				t.Errorf("up: exit code %d\n%s", code, stderr)
+				return
+			}
+			if err := json.Unmarshal([]byte(stdout), &answers[i]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	both.Wait()
+	if answers[0].PID == 0 || answers[0].PID != answers[1].PID {
+		t.Errorf("devstacks %d and %d run on one folder", answers[0].PID, answers[1].PID)
 	}
 }
 
@@ -195,78 +213,4 @@ func alive(pid int) bool {
 	}
 	_, state, _ := bytes.Cut(stat, []byte(") "))
 	return !bytes.HasPrefix(state, []byte("Z"))
-}
-
-var content = []byte("kept over kill -9")
-
-func s3Client(t *testing.T, envFile string) *minio.Client {
-	t.Helper()
-	env, err := settings.ReadEnv(envFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	endpoint, err := url.Parse(env["S3_ENDPOINT"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := minio.New(endpoint.Host, &minio.Options{Creds: credentials.NewStaticV4(env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], "")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return client
-}
-
-func put(t *testing.T, envFile string) {
-	t.Helper()
-	_, err := s3Client(t, envFile).PutObject(t.Context(), "fraud", "a/b", bytes.NewReader(content), int64(len(content)), minio.PutObjectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func expectObject(t *testing.T, envFile string) {
-	t.Helper()
-	object, err := s3Client(t, envFile).GetObject(t.Context(), "fraud", "a/b", minio.GetObjectOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer object.Close()
-	if got, err := io.ReadAll(object); err != nil || !bytes.Equal(got, content) {
-		t.Errorf("object is %q: %v", got, err)
-	}
-}
-
-func kafkaClient(t *testing.T, envFile string, options ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	env, err := settings.ReadEnv(envFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(env["KAFKA_BOOTSTRAP_SERVERS"]))...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return client
-}
-
-func produce(t *testing.T, envFile string) {
-	t.Helper()
-	record := &kgo.Record{Topic: "hello-fraud", Value: content}
-	if err := kafkaClient(t, envFile).ProduceSync(t.Context(), record).FirstErr(); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func expectRecord(t *testing.T, envFile string) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-	defer cancel()
-	fetches := kafkaClient(t, envFile, kgo.ConsumeTopics("hello-fraud")).PollFetches(ctx)
-	if err := fetches.Err(); err != nil {
-		t.Fatal(err)
-	}
-	if records := fetches.Records(); len(records) != 1 || !bytes.Equal(records[0].Value, content) {
-		t.Errorf("%d records, want the one that was produced", len(records))
-	}
 }
