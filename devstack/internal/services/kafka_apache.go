@@ -92,8 +92,9 @@ func (a apache) format() error {
 	}
 	id := make([]byte, 16)
 	rand.Read(id)
+	// One argument: an id may begin with a dash, and would else be taken for a flag.
 	args := append(a.jvm("-Xmx256m", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool", "format", "--ignore-formatted",
-		"-t", base64.RawURLEncoding.EncodeToString(id), "-c", a.file("server.properties"))
+		"--cluster-id="+base64.RawURLEncoding.EncodeToString(id), "-c", a.file("server.properties"))
 	if output, err := exec.Command(a.broker.Java, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(string(output)))
 	}
