@@ -268,8 +268,16 @@ func (r *record) study() evaluate.Study {
 	if r.req.Ingested.Dataset.Simulated {
 		s.Subject += ", simulated data"
 	}
+	kept := map[int]int{} // by member: the last of the epochs that were the best so far
 	for _, e := range r.epochs {
-		s.Loss = append(s.Loss, evaluate.LossPoint{Member: e.Member - 1, Epoch: e.Epoch, Train: e.TrainLoss, Validation: e.ValidationLoss, Best: e.Best})
+		if e.Best {
+			kept[e.Member] = e.Epoch
+		}
+	}
+	for _, e := range r.epochs {
+		s.Loss = append(s.Loss, evaluate.LossPoint{
+			Member: e.Member - 1, Epoch: e.Epoch, Train: e.TrainLoss, Validation: e.ValidationLoss, Best: kept[e.Member] == e.Epoch,
+		})
 	}
 	return s
 }
@@ -297,8 +305,8 @@ func (t *Trainer) note(r *record) string {
 	if set.Simulated {
 		simulated = " **Simulated data.**"
 	}
-	text := fmt.Sprintf("%s, trained on `%s` (%d rows, %d positive).%s\n\nTest part: average precision **%.4f**, AUC ROC **%.4f**, "+
-		"precision %.3f and recall %.3f at threshold %.4g.\n", r.definition.Name, set.URI, set.Rows, set.Positives, simulated,
+	text := fmt.Sprintf("%s, trained on %s (%d rows, %d positive).%s\n\nTest part: average precision **%.4f**, AUC ROC **%.4f**, "+
+		"precision %.3f and recall %.3f at threshold %.4g.\n", r.definition.Name, set.Source, set.Rows, set.Positives, simulated,
 		q.AveragePrecision, q.ROCAUC, q.Precision, q.Recall, q.Threshold)
 	if t.WorkflowURL != nil {
 		text += fmt.Sprintf("\n[Temporal workflow](%s)\n", t.WorkflowURL(r.req.WorkflowID, r.req.RunID))

@@ -1,0 +1,51 @@
+# Everything that is needed besides Go, Python 3.11 or newer and, for Apache Kafka, Java 17
+# and Maven, is installed below .devstack, pinned, by the targets that need it.
+
+SHELL := /bin/sh
+DEVSTACK := .devstack/bin/devstack
+PACKAGES := ./...
+
+.DEFAULT_GOAL := help
+.PHONY: help build devstack up down worker demo test test-quick fuzz lint bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build worker and starter into bin/
+	go build -o bin/ ./worker ./starter
+
+devstack: ## build the local stack's one binary (a nested module)
+	go -C devstack build -o ../$(DEVSTACK) .
+
+up: devstack ## start Temporal, Kafka, S3 and MLflow in the background
+	$(DEVSTACK) up
+
+down: ## stop what `make up` and `make demo` started; data stays in .devstack
+	@scripts/worker stop
+	@if [ -x $(DEVSTACK) ]; then $(DEVSTACK) down || test $$? -eq 3; fi
+
+worker: build ## run a worker in the foreground
+	bin/worker
+
+demo: build devstack ## the main job: start the stack, train, stream, show predictions
+	@scripts/demo
+
+test: devstack ## everything the project promises, against real servers
+	$(DEVSTACK) setup --kafka apache
+	go -C devstack test ./...
+	go test -timeout 25m $(PACKAGES)
+
+test-quick: ## what needs no server
+	go test -short $(PACKAGES)
+
+fuzz: ## fuzz every decoder, FUZZTIME each (default 20s)
+	@scripts/fuzz
+
+lint: ## gofmt, vet, staticcheck, workflowcheck, govulncheck
+	@scripts/lint
+
+bench: devstack build ## list the benchmarks behind the README's figures
+	go run ./bench list
+
+clean: down ## remove what was built and the local stack with its data
+	rm -rf bin .devstack

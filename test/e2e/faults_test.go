@@ -1,0 +1,160 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/test/stack"
+)
+
+func errorf(format string, args ...any) error { return fmt.Errorf(format, args...) }
+
+// TestStreamSurvivesWhatKillsItsParts kills and stops, one after another, everything that
+// the stream depends on, under load, and counts.
+func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
+	w := newWorld(t, stack.Apache)
+	worker := w.worker()
+	w.must(nil, "load", "creditcard", w.dataFile())
+	w.must(nil, "train", "creditcard")
+	w.must(nil, "inference", "creditcard", "--detach")
+
+	const each = 20_000
+	var messages []message
+	phase := func(name string, fault func()) {
+		t.Helper()
+		batch := seedMessages(t, each, uint64(len(messages)+1))
+		sent := make(chan struct{})
+		go func() { defer close(sent); w.send(batch) }()
+		fault()
+		<-sent
+		messages = append(messages, batch...)
+		begin := time.Now()
+		l := w.read(len(messages), 90*time.Second)
+		l.exactlyOnce(t, messages)
+		t.Logf("%s: all %d scored %v after the last was sent", name, len(messages), time.Since(begin).Round(10*time.Millisecond))
+	}
+
+	random := rand.New(rand.NewPCG(3, 1))
+	phase("five kills of the worker", func() {
+		for range 5 {
+			time.Sleep(time.Duration(100+random.IntN(900)) * time.Millisecond)
+			worker.kill()
+			worker = w.worker()
+		}
+	})
+	phase("Temporal down", func() {
+		w.StopNow(t, stack.Temporal)
+		extra := seedMessages(t, 1000, 99)
+		w.send(extra)
+		messages = append(messages, extra...)
+		w.read(len(messages), 30*time.Second).exactlyOnce(t, messages) // while Temporal is still away
+		w.StartService(t, stack.Temporal)
+	})
+	phase("broker killed", func() { w.Kill(t, stack.Kafka) })
+	phase("worker frozen, then thawed as a zombie", func() {
+		worker.signal(syscall.SIGSTOP)
+		second := w.worker()
+		second.await("stream runs", time.Minute)
+		worker.signal(syscall.SIGCONT)
+		worker = second
+	})
+
+	eventually(t, 30*time.Second, func() error {
+		var s struct {
+			Streams []struct {
+				State string `json:"state"`
+				Lag   int64  `json:"lag"`
+			} `json:"streams"`
+		}
+		w.must(&s, "status")
+		if len(s.Streams) != 1 || s.Streams[0].State != "running" || s.Streams[0].Lag != 0 {
+			return errorf("status says %+v", s.Streams)
+		}
+		return nil
+	})
+	w.must(nil, "stop", "creditcard", "--reason", "the test is over")
+}
+
+// TestKilledFitEndsWithTheSameWeights trains twice with one seed, once undisturbed and
+// once with the worker killed twice in the middle of Fit.
+func TestKilledFitEndsWithTheSameWeights(t *testing.T) {
+	w := newWorld(t, stack.Embedded)
+	worker := w.worker()
+	w.must(nil, "load", "creditcard", w.dataFile())
+	var calm trained
+	w.must(&calm, "train", "creditcard", "--seed", "11")
+
+	var started struct {
+		WorkflowID string `json:"workflow_id"`
+	}
+	w.must(&started, "train", "creditcard", "--seed", "11", "--detach")
+	for kill := range 2 {
+		w.awaitEpoch(started.WorkflowID, 3+20*kill)
+		worker.kill()
+		worker = w.worker()
+	}
+	disturbed := w.trainResult(started.WorkflowID)
+	if disturbed.Fitted.Model != calm.Result.Fitted.Model {
+		t.Errorf("the killed fit ended with model %s, the undisturbed one with %s", disturbed.Fitted.Model.SHA256, calm.Result.Fitted.Model.SHA256)
+	}
+	if disturbed.Fitted.Curve != calm.Result.Fitted.Curve {
+		t.Errorf("the killed fit took another way to the same weights")
+	}
+}
+
+// awaitEpoch waits until Fit has got as far as an epoch, counted over all members.
+func (w *world) awaitEpoch(workflow string, epoch int) {
+	w.t.Helper()
+	c := w.temporal()
+	eventually(w.t, 2*time.Minute, func() error {
+		d, err := c.DescribeWorkflowExecution(w.t.Context(), workflow, "")
+		if err != nil {
+			return err
+		}
+		for _, a := range d.PendingActivities {
+			var p job.FitProgress
+			if a.ActivityType.GetName() != "Fit" || fromPayloads(a.HeartbeatDetails, &p) != nil {
+				continue
+			}
+			if (p.Member-1)*p.Epochs+p.Epoch >= epoch {
+				return nil
+			}
+		}
+		if d.WorkflowExecutionInfo.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+			w.t.Fatalf("the training ended before epoch %d; make it longer", epoch)
+		}
+		return errorf("Fit is not at epoch %d", epoch)
+	})
+}
+
+// TestCommandsFailWithASentence asks for what cannot be had.
+func TestCommandsFailWithASentence(t *testing.T) {
+	w := newWorld(t, stack.Embedded)
+	w.worker()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"train", "creditcrad"}, "creditcard"},
+		{[]string{"train", "creditcard"}, "starter load creditcard"},
+		{[]string{"inference", "creditcard", "--detach"}, "starter train creditcard"},
+		{[]string{"load", "creditcard", "nothing.csv"}, "nothing.csv"},
+		{[]string{"send", "creditcard", "nothing.csv"}, "nothing.csv"},
+		{[]string{"stop", "creditcard"}, "creditcard"},
+	} {
+		stdout, stderr, code := w.starter(c.args...)
+		if code == 0 && c.args[0] != "stop" {
+			t.Errorf("%v succeeded: %s", c.args, stdout)
+		}
+		if !strings.Contains(stdout+stderr, c.want) || strings.Contains(stderr, "goroutine ") {
+			t.Errorf("%v says %q, want a sentence with %q", c.args, stderr, c.want)
+		}
+	}
+}
