@@ -23,6 +23,7 @@ type Config struct {
 	Seed         int64   // of everything random; default 0 is a seed like any other
 
 	ClassWeight    string  // "none" (default): rows weigh what Rows.W says; "balanced": then both classes are made equally heavy
+	PositiveWeight float64 // how many times its weight a positive row counts in training; default 1; not together with "balanced"
 	NegativeWeight float64 // weight of a negative row where Rows.W is nil; a positive one weighs 1; default 1
 }
 
@@ -56,6 +57,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ClassWeight == "" {
 		c.ClassWeight = ClassWeightNone
+	}
+	if c.PositiveWeight == 0 {
+		c.PositiveWeight = 1
 	}
 	if c.NegativeWeight == 0 {
 		c.NegativeWeight = 1
@@ -98,6 +102,10 @@ func (c Config) validate(features int) error {
 		return refuse("patience is %d, want at least 1 epoch", c.Patience)
 	case c.ClassWeight != ClassWeightNone && c.ClassWeight != ClassWeightBalanced:
 		return refuse("class weight is %q, want %q or %q", c.ClassWeight, ClassWeightNone, ClassWeightBalanced)
+	case !within(c.PositiveWeight, 1e-6, 1e6):
+		return refuse("positive weight is %v, want 1e-6 to 1e6", c.PositiveWeight)
+	case c.PositiveWeight != 1 && c.ClassWeight == ClassWeightBalanced:
+		return refuse("positive weight is %v, but class weight %q already sets it; leave one of them out", c.PositiveWeight, c.ClassWeight)
 	case !within(c.NegativeWeight, 1e-6, 1e6):
 		return refuse("negative weight is %v, want 1e-6 to 1e6", c.NegativeWeight)
 	}

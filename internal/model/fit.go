@@ -31,6 +31,10 @@ type Checkpointer interface {
 // preparation is fitted on the training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil,
 // hears only of new ones.
 //
+// Class weights serve the training only: they shift the log-odds of every row by a constant, which is taken out of the finished
+// networks, so that probabilities are those of the world that Rows.W describes (Elkan, "The Foundations of Cost-Sensitive
+// Learning", 2001).
+//
 // A checkpoint of other rows, names or configuration is refused with [ErrCheckpoint]; rows and configurations that make no sense with
 // [ErrInvalid]. When ctx ends, its error is returned within a batch, and the last checkpoint stands.
 func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string, ck Checkpointer, progress func(Epoch)) (*Model, []Epoch, error) {
@@ -80,7 +84,8 @@ type trainer struct {
 	widths      []int
 	train       examples
 	validation  examples
-	logOdds     float64
+	logOdds     float64 // of the training weights
+	correction  float32 // what class weights put into the logits, taken out again
 	schedule    schedule
 	learner     *network // its params are state.Params
 	judge       *network // forward pass for the validation rows
@@ -98,7 +103,8 @@ func newTrainer(train, validation Rows, cfg Config) (*trainer, error) {
 	t.widths = append(append([]int{t.preparation.Width()}, cfg.Hidden...), 1)
 	t.train = examples{prepareAll(&t.preparation, train.X, train.Len()), train.Y, train.trainingWeights(cfg), train.Len()}
 	t.validation = examples{prepareAll(&t.preparation, validation.X, validation.Len()), validation.Y, validation.worldWeights(cfg), validation.Len()}
-	t.logOdds = logOdds(t.train)
+	t.logOdds = logOdds(t.train.y, t.train.w)
+	t.correction = float32(logOdds(train.Y, train.worldWeights(cfg)) - t.logOdds)
 	batches := (t.train.n + cfg.Batch - 1) / cfg.Batch
 	t.schedule = schedule{Rate: cfg.LearningRate, Total: int64(batches * cfg.Epochs)}
 	var err error
@@ -200,6 +206,9 @@ func (t *trainer) judged() (loss, ap float64, err error) {
 	if err := t.judge.forward(t.validation.x, logits); err != nil {
 		return 0, 0, err
 	}
+	for i := range logits {
+		logits[i] += t.correction
+	}
 	return logLoss(logits, t.validation.y, t.validation.w), averagePrecision(logits, t.validation.y, t.validation.w), nil
 }
 
@@ -211,6 +220,8 @@ func (t *trainer) members() []MLP {
 		for i := 1; i < len(t.widths); i++ {
 			n.Layers = append(n.Layers, Layer{In: t.widths[i-1], Out: t.widths[i], Weights: params[2*(i-1)], Bias: params[2*(i-1)+1]})
 		}
+		last := &n.Layers[len(n.Layers)-1]
+		last.Bias = []float32{last.Bias[0] + t.correction}
 		members = append(members, n)
 	}
 	return members

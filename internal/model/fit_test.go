@@ -165,6 +165,32 @@ func TestFitRefusesRowsAndConfigurationsWithASentence(t *testing.T) {
 	}
 }
 
+func TestProbabilitiesAreTheWorldsWhateverTheClassWeights(t *testing.T) {
+	for name, cfg := range map[string]Config{
+		"none":     {NegativeWeight: 3},
+		"positive": {NegativeWeight: 3, PositiveWeight: 20},
+		"balanced": {NegativeWeight: 3, ClassWeight: ClassWeightBalanced},
+	} {
+		cfg.Hidden, cfg.Members, cfg.Epochs, cfg.Batch, cfg.LearningRate, cfg.SignedLog = []int{16}, 1, 15, 64, 5e-3, smallConfig().SignedLog
+		m, _, err := Fit(context.Background(), generated(1, 3000), generated(2, 1000), cfg, generatedNames, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := generated(3, 3000)
+		p, w := make([]float32, rows.Len()), rows.worldWeights(cfg)
+		NewScorer(m, 100).Score(rows.X, rows.Len(), p)
+		var expected, positive float64
+		for i := range p {
+			expected += float64(p[i]) * float64(w[i])
+			positive += float64(rows.Y[i]) * float64(w[i])
+		}
+		// The correction is exact for a network that has learned the true odds; without it the ratios are above 3.
+		if ratio := expected / positive; ratio < 0.5 || ratio > 1.5 {
+			t.Errorf("%s: probabilities add up to %.2f of the positive rows, want about 1", name, ratio)
+		}
+	}
+}
+
 func FuzzDecodeState(f *testing.F) {
 	train, validation, cfg := generated(1, 60), generated(2, 60), Config{Hidden: []int{2}, Members: 2, Epochs: 2}.withDefaults()
 	all := &kept{}

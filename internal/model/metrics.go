@@ -48,10 +48,10 @@ func logLoss(logits, labels, weights []float32) float64 {
 }
 
 // logOdds of the positive share by weight.
-func logOdds(e examples) float64 {
+func logOdds(labels, weights []float32) float64 {
 	var positive, total float64
-	for i, w := range e.w {
-		positive += float64(w) * float64(e.y[i])
+	for i, w := range weights {
+		positive += float64(w) * float64(labels[i])
 		total += float64(w)
 	}
 	return math.Log(positive / (total - positive))

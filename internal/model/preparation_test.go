@@ -66,23 +66,29 @@ func TestQuantileBinsHoldEquallyManyRowsAndMeltEqualEdges(t *testing.T) {
 	}
 }
 
-func TestBalancedWeightsMakeBothClassesEquallyHeavy(t *testing.T) {
+func TestTrainingWeightsBalanceTheClassesAsConfigured(t *testing.T) {
 	rows := generated(1, 500)
-	for _, class := range []string{ClassWeightNone, ClassWeightBalanced} {
-		weights := rows.trainingWeights(Config{ClassWeight: class, NegativeWeight: 12})
-		var positive, negative float64
-		for i, w := range weights {
-			if rows.Y[i] == 1 {
-				positive += float64(w)
-			} else {
-				negative += float64(w)
-			}
+	world := classWeights(rows, rows.worldWeights(Config{NegativeWeight: 12}))
+	for _, c := range []struct {
+		cfg  Config
+		want float64 // weight of all positive rows for one of the negative ones
+	}{
+		{Config{NegativeWeight: 12}, world},
+		{Config{NegativeWeight: 12, ClassWeight: ClassWeightBalanced}, 1},
+		{Config{NegativeWeight: 12, PositiveWeight: 5}, 5 * world},
+	} {
+		weights := rows.trainingWeights(c.cfg.withDefaults())
+		total := 0.0
+		for _, w := range weights {
+			total += float64(w)
 		}
-		if math.Abs(positive+negative-500) > 1e-2 {
-			t.Errorf("%s: weights add up to %v, want the number of rows, 500", class, positive+negative)
+		if math.Abs(total-500) > 1e-2 {
+			t.Errorf("%+v: weights add up to %v, want the number of rows, 500", c.cfg, total)
 		}
-		if equal := math.Abs(positive-negative) < 1e-2; equal != (class == ClassWeightBalanced) {
-			t.Errorf("%s: positive rows weigh %v, negative ones %v", class, positive, negative)
+		if got := classWeights(rows, weights); math.Abs(got-c.want) > 1e-5*c.want {
+			t.Errorf("%+v: positive rows weigh %v of the negative ones, want %v", c.cfg, got, c.want)
 		}
 	}
 }
+
+func classWeights(rows Rows, weights []float32) float64 { return math.Exp(logOdds(rows.Y, weights)) }

@@ -58,8 +58,8 @@ func (r Rows) worldWeights(cfg Config) []float32 {
 	return weights
 }
 
-// trainingWeights are the world weights, with the classes balanced if so configured, scaled to a mean of 1 so that the learning
-// rate means the same whatever the weights are.
+// trainingWeights are the world weights with the classes weighted as configured, scaled to a mean of 1 so that the learning rate
+// means the same whatever the weights are.
 func (r Rows) trainingWeights(cfg Config) []float32 {
 	world := r.worldWeights(cfg)
 	var total, positive float64
@@ -67,17 +67,16 @@ func (r Rows) trainingWeights(cfg Config) []float32 {
 		total += float64(w)
 		positive += float64(w) * float64(r.Y[i])
 	}
-	forNegative := float64(r.Len()) / total
-	forPositive := forNegative
+	factor := cfg.PositiveWeight
 	if cfg.ClassWeight == ClassWeightBalanced {
-		forPositive *= total / (2 * positive)
-		forNegative *= total / (2 * (total - positive))
+		factor = (total - positive) / positive
 	}
+	scale := float64(r.Len()) / (total + (factor-1)*positive)
 	weights := make([]float32, len(world))
 	for i, w := range world {
-		weights[i] = float32(float64(w) * forNegative)
+		weights[i] = float32(float64(w) * scale)
 		if r.Y[i] == 1 {
-			weights[i] = float32(float64(w) * forPositive)
+			weights[i] = float32(float64(w) * scale * factor)
 		}
 	}
 	return weights
