@@ -156,7 +156,7 @@ func (t *training) abandon(ctx workflow.Context, cause error) {
 		RetryPolicy:            patiently(),
 		Summary:                "close the MLflow run",
 	})
-	req := job.AbandonRequest{Experiment: t.ingested.Experiment, Key: t.key(), Cancelled: temporal.IsCanceledError(cause), Reason: reason(cause)}
+	req := job.AbandonRequest{Experiment: t.ingested.Experiment, Key: t.key(), Cancelled: temporal.IsCanceledError(cause), Reason: reason(cause), At: workflow.Now(ctx)}
 	if err := workflow.ExecuteActivity(ctx, a.Abandon, req).Get(ctx, nil); err != nil {
 		workflow.GetLogger(ctx).Warn("the MLflow run could not be closed and still shows as running", "error", err)
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func (s Study) drawLoss() ([]byte, error) {
-	p := newPicture("Loss by epoch", s.Subject, "Epoch", "Loss (weighted cross-entropy, nats per row)")
+	p := newPicture("Loss by epoch", s.Trained, "Epoch", "Loss (weighted cross-entropy, nats per row)")
 	members, last := splitMembers(s.Loss)
 	p.plot.X.Tick.Marker = epochTicks(last)
 	var best plotter.XYs

@@ -37,6 +37,7 @@ type Study struct {
 	Model    Result  // the new model
 	Champion *Result // the model in use, on the same rows; nil when there is none
 	Loss     []LossPoint
+	Trained  string // the second line of the loss picture, whose rows are others; default Subject
 
 	Positive string // what a positive is called; default "positive"
 	Negative string // default "negative"
@@ -83,6 +84,9 @@ func (s Study) withDefaults() Study {
 	}
 	if s.Negative == "" {
 		s.Negative = "negative"
+	}
+	if s.Trained == "" {
+		s.Trained = s.Subject
 	}
 	return s
 }

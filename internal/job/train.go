@@ -214,4 +214,6 @@ type AbandonRequest struct {
 	Key        string `json:"key"`
 	Cancelled  bool   `json:"cancelled"`
 	Reason     string `json:"reason"`
+
+	At time.Time `json:"at"` // when it ended: a second try writes the same time
 }

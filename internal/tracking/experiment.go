@@ -28,7 +28,7 @@ func (c *Client) EnsureExperiment(ctx context.Context, name string) (Experiment,
 		return err == nil, err
 	}
 	create := func() error {
-		return c.postOnce(ctx, "experiments/create", experimentCreate{Name: name}, nil)
+		return c.postOnce(ctx, "experiments/create", experimentCreate{Name: name, Tags: []pair{{experimentKindTag, "custom_model_development"}}}, nil)
 	}
 	if err := c.ensure(ctx, find, create); err != nil {
 		return Experiment{}, fmt.Errorf("ensure experiment %s: %w", name, err)
@@ -82,8 +82,13 @@ func (c *Client) experiment(ctx context.Context, name string) (Experiment, error
 	return Experiment{ID: answer.Experiment.ID, Name: answer.Experiment.Name}, nil
 }
 
+// experimentKindTag decides which pages MLflow opens an experiment with: those for model
+// training and not those for language models.
+const experimentKindTag = "mlflow.experimentKind"
+
 type experimentCreate struct {
 	Name string `json:"name"`
+	Tags []pair `json:"tags"`
 }
 
 type experimentSearch struct {

@@ -265,8 +265,10 @@ func (r *record) study() evaluate.Study {
 		Subject: fmt.Sprintf("%s, test part: %d rows, %d %s", r.definition.Name, r.test.Report.Rows, r.test.Report.Positives, r.definition.Decision.Positive),
 		Model:   r.test, Champion: r.champion, Positive: r.definition.Decision.Positive, Negative: r.definition.Decision.Negative,
 	}
+	s.Trained = fmt.Sprintf("%s, training part: %d rows; validation part: %d rows", r.definition.Name, r.req.Engineered.Train.Rows, r.validation.Report.Rows)
 	if r.req.Ingested.Dataset.Simulated {
 		s.Subject += ", simulated data"
+		s.Trained += ", simulated data"
 	}
 	kept := map[int]int{} // by member: the last of the epochs that were the best so far
 	for _, e := range r.epochs {

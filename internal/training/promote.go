@@ -99,7 +99,7 @@ func (t *Trainer) Abandon(ctx context.Context, req job.AbandonRequest) error {
 	if err := t.MLflow.LogBatch(ctx, run.ID, tracking.Batch{Tags: map[string]string{"failure": req.Reason}}); err != nil {
 		return fail(err)
 	}
-	if err := t.MLflow.FinishRun(ctx, run.ID, status, time.Now()); err != nil {
+	if err := t.MLflow.FinishRun(ctx, run.ID, status, req.At); err != nil {
 		return fail(err)
 	}
 	return nil
