@@ -17,15 +17,15 @@ import (
 	"temporal-streaming/internal/job"
 )
 
-// worker is the test environment with the answers of a process that runs loops.
-type worker struct {
+// environment is the test environment with the answers of a process that runs loops.
+type environment struct {
 	env *testsuite.TestWorkflowEnvironment
 }
 
-func inferenceEnvironment(t *testing.T, shards int) *worker {
+func inferenceEnvironment(t *testing.T, shards int) *environment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
-	w := &worker{env: suite.NewTestWorkflowEnvironment()}
+	w := &environment{env: suite.NewTestWorkflowEnvironment()}
 	w.env.SetTestTimeout(20 * time.Second)
 	var a *activities.Stream
 	w.env.RegisterActivity(a)
@@ -37,7 +37,7 @@ func inferenceEnvironment(t *testing.T, shards int) *worker {
 	return w
 }
 
-func (w *worker) stop(reason string, got *job.StopReceipt) {
+func (w *environment) stop(reason string, got *job.StopReceipt) {
 	w.env.UpdateWorkflow(job.StopUpdate, "stop", &testsuite.TestUpdateCallback{
 		OnAccept: func() {},
 		OnReject: func(err error) { panic(err) },

@@ -1,0 +1,34 @@
+package workflows
+
+import (
+	"path/filepath"
+	"testing"
+
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/internal/job"
+)
+
+// TestRecordedHistoriesReplay runs today's code over histories that earlier versions
+// wrote. A run that began under one version must go on under the next: a change that
+// breaks this needs workflow.GetVersion, not a new recording.
+func TestRecordedHistoriesReplay(t *testing.T) {
+	files, err := filepath.Glob("testdata/histories/*.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(files) < 4 {
+		t.Fatalf("only %d histories under testdata", len(files))
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			r := worker.NewWorkflowReplayer()
+			r.RegisterWorkflowWithOptions(Train, workflow.RegisterOptions{Name: job.TrainWorkflow})
+			r.RegisterWorkflowWithOptions(Inference, workflow.RegisterOptions{Name: job.InferenceWorkflow})
+			if err := r.ReplayWorkflowHistoryFromJSONFile(nil, file); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
