@@ -32,9 +32,9 @@ func untrained(features, members int, hidden ...int) *Model {
 	return m
 }
 
-// binned is an untrained model of 29 features with 32-32 hidden units and count bins per feature.
+// binned is an untrained model of 29 features with 64-64 hidden units and count bins per feature.
 func binned(members, count int) *Model {
-	m := untrained(29*(count+1), members, 32, 32)
+	m := untrained(29*(count+1), members, 64, 64)
 	m.Features = m.Features[:29]
 	p := &m.Preparation
 	p.SignedLog, p.Mean, p.Scale = make([]bool, 29), p.Mean[:29], p.Scale[:29]
@@ -119,7 +119,8 @@ func BenchmarkScorer(b *testing.B) {
 		{"best/members=1/rows=1", 1, 1, 0, bestKernel()},
 		{"best/members=1/rows=512", 1, 512, 0, bestKernel()},
 		{"best/members=4/rows=512", 4, 512, 0, bestKernel()},
-		{"best/members=3/bins=8/hidden=32,32", 3, 512, 8, bestKernel()},
+		{"best/members=3/bins=4/rows=512", 3, 512, 4, bestKernel()},
+		{"best/members=4/bins=4/rows=512", 4, 512, 4, bestKernel()},
 		{"portable/members=1/rows=512", 1, 512, 0, portableKernel},
 	} {
 		b.Run(c.name, func(b *testing.B) {
