@@ -11,6 +11,7 @@ import (
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/stream"
 	"temporal-streaming/internal/tracking"
 	"temporal-streaming/pipelines"
 )
@@ -82,7 +83,12 @@ func (d *diagnosis) brokers(ctx context.Context) {
 // transactions opens a transactional id of doctor's own, which fences nobody.
 func (d *diagnosis) transactions(ctx context.Context) {
 	const id = "temporal-streaming.doctor"
-	if err := d.app.reach.kafka.fence(ctx, kafkaOf(d.cfg), []string{id}); err != nil {
+	err := d.app.reach.kafka.fence(ctx, kafkaOf(d.cfg), []string{id})
+	if errors.Is(err, stream.ErrUnreachable) || errors.Is(err, context.DeadlineExceeded) {
+		d.problem("Kafka", "transactions", kafkaProblem(d.cfg, "", err))
+		return
+	}
+	if err != nil {
 		d.fail("Kafka", "transactions", err.Error(),
 			"Exactly once needs brokers with transactions, and the right to use transactional ids that begin with temporal-streaming.")
 		return

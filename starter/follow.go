@@ -154,7 +154,7 @@ func quietNote(r streamReport) string {
 	case r.State == string(job.StreamStarting):
 		return "Nothing yet: the stream is starting."
 	case r.Lag < 0:
-		return fmt.Sprintf("Nothing yet: the stream is %s, and how far it is cannot be told%s.", r.State, lastError(r))
+		return fmt.Sprintf("Nothing new: the stream is %s, and not every partition tells how far it is%s.", r.State, lastError(r))
 	case r.Lag > 0:
 		return fmt.Sprintf("Nothing new: the stream is %s and %s records behind%s.", r.State, screen.Count(r.Lag), lastError(r))
 	default:

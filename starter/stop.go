@@ -83,12 +83,7 @@ func (a *app) drain(ctx context.Context, t controlPlane, name string, request jo
 	}
 	done := a.minding(ctx, t, job.StreamQueue)
 	defer done()
-	for {
-		receipt, err := t.Stop(ctx, name, request)
-		if !errors.Is(err, control.ErrNoAnswer) || ctx.Err() != nil {
-			return receipt, err
-		}
-	}
+	return t.Stop(ctx, name, request)
 }
 
 func receiptTable(s screen.Style, shards []job.ShardStatus) string {
