@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/dataset"
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/registry"
+	"temporal-streaming/internal/serving"
+	"temporal-streaming/internal/tracking"
+	"temporal-streaming/pipelines"
+)
+
+// modelRows is how many simulated rows the model of a speed benchmark is trained on. It
+// costs what any other of the recipe costs to run, and need not be good.
+const modelRows = 4000
+
+// serving makes what the worker makes to build its loops.
+func (s *site) serving() (*serving.Server, error) {
+	m := s.cfg.MLflow
+	client, err := tracking.New(tracking.Config{
+		URL: m.URI, UIURL: s.cfg.MLflowUI(), Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &serving.Server{
+		Kafka: s.kafka, Models: &registry.Registry{MLflow: client}, Pipeline: pipelines.Load,
+		Logger: slog.New(slog.NewTextHandler(s.bench.stderr, nil)),
+	}, nil
+}
+
+// champion makes sure that a model serves: one that is there, or a new one of the
+// pipeline's recipe, trained and registered by the code of workflow Train.
+func (s *site) champion(ctx context.Context, server *serving.Server) error {
+	found, err := server.Models.Find(ctx, pipelineName, registry.Champion)
+	if err == nil {
+		s.bench.say("the model is %s version %s, as registered", found.Name, found.Number)
+		return nil
+	}
+	if !errors.Is(err, registry.ErrNoChampion) {
+		return err
+	}
+	s.bench.say("training a model of the shipped recipe on %d simulated rows", modelRows)
+	store, err := artifact.NewS3(artifact.S3Config{
+		Endpoint: s.cfg.S3.Endpoint, Region: s.cfg.S3.Region, Bucket: s.cfg.S3.Bucket,
+		AccessKey: s.cfg.S3.AccessKey, SecretKey: s.cfg.S3.SecretKey.Reveal(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := store.EnsureBucket(ctx); err != nil {
+		return err
+	}
+	d, err := pipelines.Load(pipelineName)
+	if err != nil {
+		return err
+	}
+	table, err := dataset.Simulate(dataset.SimulateOptions{Rows: modelRows, Seed: 1, FraudShare: 0.02})
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	key := fmt.Sprintf("bench-%d", begun.UnixNano())
+	r := newRecipe(store)
+	r.trainer.MLflow, r.trainer.Models = server.Models.MLflow, server.Models
+	if err := r.prepare(ctx, d, table, job.Dataset{Source: "simulated for a benchmark", Simulated: true}); err != nil {
+		return err
+	}
+	if err := r.fit(ctx, 0, key, func(job.FitProgress) {}); err != nil {
+		return err
+	}
+	logged, err := r.trainer.Log(ctx, job.LogRequest{
+		Ingested: r.ingested, Engineered: r.engineered, Fitted: r.fitted, Key: key, WorkflowID: key, RunID: key, Started: begun, By: "bench",
+	})
+	if err != nil {
+		return err
+	}
+	_, err = r.trainer.Promote(ctx, job.PromoteRequest{
+		Logged: logged, By: "bench", At: time.Now(),
+		Decision: job.Decision{Promote: true, Reasons: []string{"a benchmark of speed needed a model; its quality was not judged"}},
+	})
+	return err
+}

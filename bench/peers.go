@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+//go:embed peers/pins.txt
+var peerPins []byte
+
+//go:embed peers/ulb.py
+var ulbScript []byte
+
+// peerPython makes the Python environment that the peers run in, once: its name says
+// which pins it holds. Every package is checked against its SHA-256, and none is built.
+func (b *bench) peerPython(ctx context.Context) (string, error) {
+	sum := sha256.Sum256(peerPins)
+	dir := filepath.Join(b.tools(), "peers-"+hex.EncodeToString(sum[:6]))
+	python := filepath.Join(dir, "bin", "python")
+	complete := filepath.Join(dir, "complete") // written last: a half-made environment is made again
+	if _, err := os.Stat(complete); err == nil {
+		return python, nil
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("make the peers' environment: %w", err)
+	}
+	base, err := findPython(ctx)
+	if err != nil {
+		return "", err
+	}
+	b.say("installing the peers' pinned packages (scikit-learn; about 60 MB, once)")
+	if err := os.RemoveAll(dir); err != nil {
+		return "", fmt.Errorf("make the peers' environment: %w", err)
+	}
+	if err := command(ctx, base, "-m", "venv", dir); err != nil {
+		return "", fmt.Errorf("%w\nPython's venv module does not work: install it (Debian: apt-get install python3-venv)", err)
+	}
+	pins := filepath.Join(dir, "pins.txt")
+	if err := os.WriteFile(pins, peerPins, 0o644); err != nil {
+		return "", fmt.Errorf("make the peers' environment: %w", err)
+	}
+	if err := command(ctx, python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", pins); err != nil {
+		return "", err
+	}
+	return python, os.WriteFile(complete, nil, 0o644)
+}
+
+// findPython finds a Python that is new enough for the pins, whatever its name.
+func findPython(ctx context.Context) (string, error) {
+	const check = "import sys; sys.exit(sys.version_info < (3, 11))"
+	for _, name := range []string{"python3", "python3.13", "python3.12", "python3.11", "python"} {
+		path, err := exec.LookPath(name)
+		if err == nil && exec.CommandContext(ctx, path, "-c", check).Run() == nil {
+			return path, nil
+		}
+	}
+	return "", errors.New("no Python 3.11 or newer found: install it (Debian: apt-get install python3 python3-venv)")
+}
+
+// command runs a program and keeps what it says for the error.
+func command(ctx context.Context, name string, args ...string) error {
+	cmd := exec.CommandContext(ctx, name, args...)
+	var said bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("run %s: %w: %s", cmd, err, bytes.TrimSpace(said.Bytes()))
+	}
+	return nil
+}
