@@ -56,7 +56,7 @@ func defaults() *Definition {
 			Kind: "mlp", Hidden: []int{32, 16}, Members: 1, Clip: 30, Epochs: 40, Batch: 256,
 			LearningRate: 1e-3, Patience: 8, Seed: 1,
 		},
-		Training:  Training{Split: Split{Train: 0.6, Validation: 0.2, Test: 0.2}, ClassWeight: Unweighted, NegativeWeight: 1},
+		Training:  Training{Split: Split{Train: 0.6, Validation: 0.2, Test: 0.2}, ClassWeight: Unweighted, PositiveWeight: 1, NegativeWeight: 1},
 		Threshold: Threshold{Policy: MaxF1},
 		Decision:  Decision{Positive: "positive", Negative: "negative"},
 		Gates:     Gates{MaxAPDrop: 0.02, MaxParityGap: 1e-6},

@@ -103,6 +103,7 @@ const (
 type Training struct {
 	Split          Split       `yaml:"split"`
 	ClassWeight    ClassWeight `yaml:"class_weight"`
+	PositiveWeight float64     `yaml:"positive_weight"` // emphasis on a positive row while fitting; the probabilities do not keep it
 	NegativeWeight float64     `yaml:"negative_weight"` // rows of the world that one negative row of the data stands for
 }
 

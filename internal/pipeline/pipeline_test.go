@@ -48,7 +48,7 @@ func TestParseFillsInDefaults(t *testing.T) {
 	if d.Stream.Delivery != ExactlyOnce || d.Stream.CommitInterval != 25*time.Millisecond || d.Stream.Segment != 30*time.Minute {
 		t.Errorf("stream %+v", d.Stream)
 	}
-	if d.Training.Split != (Split{0.6, 0.2, 0.2}) || d.Training.NegativeWeight != 1 {
+	if d.Training.Split != (Split{0.6, 0.2, 0.2}) || d.Training.NegativeWeight != 1 || d.Training.PositiveWeight != 1 {
 		t.Errorf("training %+v", d.Training)
 	}
 }
@@ -123,7 +123,8 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 		{"sink:", "stream: {shards: two}\nsink:"},
 		{"sink:", "stream:\n  shards: 2\n  shads: 3\nsink:"},
 		{"sink:", "training:\n  split:\n    train: 0.7\n    validation: 0.2\n    test: 0.2\nsink:"},
-		{"sink:", "training: {split: {train: 1.2, validation: -0.1, test: -0.1}, class_weight: heavy, negative_weight: 0}\nsink:"},
+		{"sink:", "training: {split: {train: 1.2, validation: -0.1, test: -0.1}, class_weight: heavy, positive_weight: -1, negative_weight: 0}\nsink:"},
+		{"sink:", "training: {class_weight: balanced, positive_weight: 10}\nsink:"},
 		{"sink:", "threshold: {policy: best}\nsink:"},
 		{"sink:", "threshold: {policy: precision_at_least}\nsink:"},
 		{"sink:", "threshold: {policy: recall_at_least, value: 1.5}\nsink:"},
@@ -205,7 +206,7 @@ func TestSplitIsAcceptedOnlyIfItSumsToOne(t *testing.T) {
 			split.Test += 0.01
 		}
 		var c checks
-		c.training(&Training{Split: split, ClassWeight: Unweighted, NegativeWeight: 1})
+		c.training(&Training{Split: split, ClassWeight: Unweighted, PositiveWeight: 1, NegativeWeight: 1})
 		fine := split.Train > 0 && split.Validation > 0 && split.Test > 0 &&
 			split.Train < 1 && split.Validation < 1 && split.Test < 1 &&
 			split.Train+split.Validation+split.Test < 1.005

@@ -137,6 +137,9 @@ func (c *checks) training(t *Training) {
 	sum := s.Train + s.Validation + s.Test
 	c.that(math.Abs(sum-1) < 1e-9, "training.split", "the shares sum to %v; make them sum to 1", math.Round(sum*1e9)/1e9)
 	oneOf(c, t.ClassWeight, "training.class_weight", Balanced, Unweighted)
+	c.between(t.PositiveWeight, 1e-6, 1e6, "training.positive_weight")
+	c.that(t.ClassWeight != Balanced || t.PositiveWeight == 1, "training.positive_weight",
+		"%v beside class_weight: balanced, which sets it already; remove one of them", t.PositiveWeight)
 	c.between(t.NegativeWeight, 1e-6, 1e6, "training.negative_weight")
 }
 
