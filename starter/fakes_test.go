@@ -62,12 +62,16 @@ func newBench(t *testing.T) *bench {
 		objects:  func(config.S3) (objectStore, error) { return b.store, nil },
 		mlflow:   func(config.MLflow) (modelRegistry, error) { return nil, errors.New("no MLflow in this test") },
 		kafka: brokers{
-			tail: func(context.Context, stream.Kafka, string, stream.Start) (tail, error) { return nil, stream.ErrUnreachable },
+			tail: func(context.Context, stream.Kafka, string, stream.Start) (tail, error) {
+				return nil, stream.ErrUnreachable
+			},
 			send: func(context.Context, stream.SenderOptions) (sender, error) { return nil, stream.ErrUnreachable },
 			group: func(context.Context, stream.Kafka, string, string) ([]stream.GroupPosition, error) {
 				return nil, stream.ErrUnreachable
 			},
-			ping:  func(context.Context, stream.Kafka) (stream.Cluster, error) { return stream.Cluster{}, stream.ErrUnreachable },
+			ping: func(context.Context, stream.Kafka) (stream.Cluster, error) {
+				return stream.Cluster{}, stream.ErrUnreachable
+			},
 			fence: func(context.Context, stream.Kafka, []string) error { return stream.ErrUnreachable },
 		},
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 	"temporal-streaming/starter/internal/screen"
@@ -17,6 +18,7 @@ type stopAnswer struct {
 	Pipeline    string            `json:"pipeline"`
 	WasRunning  bool              `json:"was_running"`
 	Shards      []job.ShardStatus `json:"shards"`
+	Partitions  []partitionState  `json:"partitions"` // where each stood, from the receipt or else from Kafka
 	TemporalURL string            `json:"temporal_url"`
 }
 
@@ -53,7 +55,7 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 	}
 	defer temporal.Close()
 	answer := stopAnswer{
-		Pipeline: name, WasRunning: true, Shards: []job.ShardStatus{},
+		Pipeline: name, WasRunning: true, Shards: []job.ShardStatus{}, Partitions: []partitionState{},
 		TemporalURL: cfg.WorkflowURL(job.InferenceWorkflowID(name), ""),
 	}
 	style := a.console.style()
@@ -71,7 +73,8 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 	if receipt.Shards != nil {
 		answer.Shards = receipt.Shards
 	}
-	a.console.say("Stopped %s. It stood here:\n%s\nGo on from there: starter inference %s\n", style.Strong(name), receiptTable(style, answer.Shards), name)
+	answer.Partitions = a.lastPositions(ctx, cfg, name, answer.Shards)
+	a.console.say("Stopped %s. It stood here:\n%s\nGo on from there: starter inference %s\n", style.Strong(name), receiptTable(style, answer), name)
 	return a.emitJSON(answer)
 }
 
@@ -86,17 +89,41 @@ func (a *app) drain(ctx context.Context, t controlPlane, name string, request jo
 	return t.Stop(ctx, name, request)
 }
 
-func receiptTable(s screen.Style, shards []job.ShardStatus) string {
-	var rows [][]string
+// lastPositions are those of the receipt. A shard whose last segment was lost, with
+// Temporal or with its worker, has none there; then Kafka is asked, which knows.
+func (a *app) lastPositions(ctx context.Context, cfg config.Config, name string, shards []job.ShardStatus) []partitionState {
+	receipt := streamReport{Pipeline: name}
+	complete := len(shards) > 0
 	for _, sh := range shards {
-		for _, p := range sh.Last.Partitions {
-			rows = append(rows, []string{
-				fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.High), lagText(s, p.Lag), fmt.Sprint(sh.Shard.ID), sh.Lease.Worker,
-			})
+		receipt.add(sh.Last, sh.Shard.ID)
+		complete = complete && len(sh.Last.Partitions) == len(sh.Shard.Partitions)
+	}
+	if !complete {
+		kafka := streamReport{Pipeline: name}
+		for _, sh := range shards {
+			kafka.Shards = append(kafka.Shards, shardReport{ID: sh.Shard.ID, Partitions: sh.Shard.Partitions})
+		}
+		if a.askKafka(ctx, cfg, &kafka); len(kafka.Partitions) > 0 {
+			receipt = kafka
 		}
 	}
-	if len(rows) == 0 {
-		return "  no partition had been read yet\n"
+	sortPartitions(receipt.Partitions)
+	return append([]partitionState{}, receipt.Partitions...) // never null in JSON
+}
+
+func receiptTable(s screen.Style, answer stopAnswer) string {
+	if len(answer.Partitions) == 0 {
+		return "  neither the receipt nor Kafka tells where; see: starter status " + answer.Pipeline + "\n"
+	}
+	workers := map[int]string{}
+	for _, sh := range answer.Shards {
+		workers[sh.Shard.ID] = sh.Lease.Worker
+	}
+	var rows [][]string
+	for _, p := range answer.Partitions {
+		rows = append(rows, []string{
+			fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), fmt.Sprint(p.Shard), workers[p.Shard],
+		})
 	}
 	return s.Table([]screen.Column{
 		{Name: "partition", Right: true}, {Name: "next offset", Right: true}, {Name: "end", Right: true}, {Name: "left", Right: true},

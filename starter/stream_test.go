@@ -243,6 +243,19 @@ func TestStopPrintsTheReceipt(t *testing.T) {
 	golden(t, "stop.txt", r.all())
 }
 
+func TestReceiptWithoutPositionsIsFilledFromKafka(t *testing.T) {
+	b := streaming(t)
+	b.temporal.stop = func(job.StopRequest) (job.StopReceipt, error) {
+		return job.StopReceipt{Shards: []job.ShardStatus{{Shard: job.Shard{Partitions: []int32{0, 1}}}}}, nil
+	}
+	b.app.reach.kafka.group = positions
+	r := b.run(t.Context(), "stop", "creditcard", "--json")
+	var answer stopAnswer
+	if err := json.Unmarshal([]byte(r.out), &answer); err != nil || len(answer.Partitions) != 2 || answer.Partitions[1].Offset != 900 {
+		t.Errorf("%+v, %v", answer.Partitions, err)
+	}
+}
+
 func TestStoppingAStoppedStreamSucceeds(t *testing.T) {
 	b := newBench(t)
 	r := b.run(t.Context(), "stop", "creditcard", "--json")
