@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
+	"temporal-streaming/test/stack"
 )
 
 // Faults of a process need a process: this binary, started again, runs a loop as childSpec says.
@@ -37,8 +39,15 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childVariable); text != "" {
 		os.Exit(child(text))
 	}
-	os.Exit(m.Run())
+	flag.Parse()
+	if testing.Short() || os.Getenv("KAFKA_BOOTSTRAP_SERVERS") != "" {
+		os.Exit(m.Run())
+	}
+	os.Exit(stack.Main(m, stack.Options{Services: []string{stack.Kafka}, Kafka: stack.Apache}, func(s *stack.Stack) { servers = s }))
 }
+
+// servers is the package's own Apache Kafka, nil if another one was given or none can be started.
+var servers *stack.Stack
 
 // child runs a loop and prints a line for every batch that it is given.
 func child(text string) int {

@@ -29,6 +29,7 @@ func poison(t *testing.T, o Options, values map[string][]byte) {
 }
 
 func TestWhatCannotBeScoredGoesToTheDeadLetters(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 2)
 	values := map[string][]byte{
 		"text":      []byte("hello"),
@@ -75,6 +76,7 @@ func TestWhatCannotBeScoredGoesToTheDeadLetters(t *testing.T) {
 }
 
 func TestDeadLetterThatTheBrokerRefusesIsCutAndTheStreamGoesOn(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 1)
 	o.DeadLetters += ".small"
 	err := EnsureTopics(within(t, 20*time.Second), o.Kafka, TopicSpec{Name: o.DeadLetters, Config: map[string]string{"max.message.bytes": "30000"}})
@@ -103,6 +105,7 @@ func TestDeadLetterThatTheBrokerRefusesIsCutAndTheStreamGoesOn(t *testing.T) {
 }
 
 func TestLargestRecordsAreDeadLetteredWhole(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 1)
 	o.Topic, o.DeadLetters = o.Topic+".large", o.DeadLetters+".large"
 	config := map[string]string{"max.message.bytes": "20000000"}

@@ -14,6 +14,7 @@ import (
 )
 
 func TestKilledLoopLosesAndRepeatsNothing(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 2)
 	const n = 20000
 	preload(t, o.Kafka, o.Topic, 0, n)
@@ -60,6 +61,7 @@ func caughtUp(p Progress) bool {
 }
 
 func TestFrozenLoopThatWakesUpIsFencedAndEmitsNothing(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 2)
 	const n = 3000
 	preload(t, o.Kafka, o.Topic, 0, n)
@@ -92,6 +94,7 @@ func TestFrozenLoopThatWakesUpIsFencedAndEmitsNothing(t *testing.T) {
 }
 
 func TestFencedLoopGoesOnIfItStillOwnsThePartitions(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 1)
 	asked := make(chan bool, 10)
 	o.StillOwner = func(context.Context) bool { asked <- true; return len(asked) < 2 }
@@ -117,6 +120,7 @@ func TestFencedLoopGoesOnIfItStillOwnsThePartitions(t *testing.T) {
 }
 
 func TestOffsetThatTheBrokerNoLongerHasEndsTheLoopWithTheGap(t *testing.T) {
+	t.Parallel()
 	o := topics(t, broker(t), 1)
 	preload(t, o.Kafka, o.Topic, 0, 50)
 	r := start(t, o, engine(t, o.Topic, nil))
@@ -148,6 +152,7 @@ func TestOffsetThatTheBrokerNoLongerHasEndsTheLoopWithTheGap(t *testing.T) {
 }
 
 func TestUnreachableKafkaIsWaitedOutAndReported(t *testing.T) {
+	t.Parallel()
 	o := Options{Kafka: Kafka{Brokers: "127.0.0.1:1"}, Pipeline: "p", Topic: "in", Output: "out", Partitions: []int32{0}, Logger: testLog(t)}
 	r := start(t, o, engine(t, o.Topic, nil))
 	p := r.until(t, "the error is reported", func(p Progress) bool { return p.LastError != "" })

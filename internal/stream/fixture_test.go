@@ -77,14 +77,18 @@ func (m *mischief) Process(in []record.Message, out *score.Output) {
 	out.Results = kept
 }
 
-// broker answers a Kafka broker to test against, or skips the test.
+// broker answers an Apache Kafka to test against: the one that KAFKA_BOOTSTRAP_SERVERS
+// names, or the package's own. -short skips what needs one.
 func broker(t testing.TB) Kafka {
 	t.Helper()
-	address := os.Getenv("KAFKA_BOOTSTRAP_SERVERS")
-	if address == "" {
-		t.Skip("no Apache Kafka given: set KAFKA_BOOTSTRAP_SERVERS to host:port")
+	if testing.Short() {
+		t.Skip("needs Apache Kafka")
 	}
-	return Kafka{Brokers: address}
+	if address := os.Getenv("KAFKA_BOOTSTRAP_SERVERS"); address != "" {
+		return Kafka{Brokers: address}
+	}
+	servers.Need(t)
+	return Kafka{Brokers: servers.Brokers()}
 }
 
 var topicNumber atomic.Int64

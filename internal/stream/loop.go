@@ -128,9 +128,9 @@ func (l *Loop) live(ctx context.Context) error {
 	}
 	s := newSession(l, src, snk)
 	err = l.await(ctx, openTimeout, s.open)
+	copy(l.next, s.next) // as far as open got
+	copy(l.ends, s.end)
 	if err == nil {
-		copy(l.next, s.next)
-		copy(l.ends, s.end)
 		l.state = StateRunning
 		l.Logger.Info("stream runs", slog.String("from", fmt.Sprint(s.next)), slog.String("delivery", string(l.Delivery)))
 		err = s.run(ctx)

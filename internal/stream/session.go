@@ -46,6 +46,7 @@ func (s *session) open(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}
+	s.next = committed
 	var first []int64
 	first, s.end, err = s.src.bounds(ctx)
 	if err != nil {
@@ -57,9 +58,11 @@ func (s *session) open(ctx context.Context) error {
 			return fmt.Errorf("find start %s in %s: %w", s.Start, s.Topic, err)
 		}
 	}
-	if s.next, err = s.resume(committed, first, s.end, begin); err != nil {
+	next, err := s.resume(committed, first, s.end, begin)
+	if err != nil {
 		return err
 	}
+	s.next = next
 	if missing(committed) {
 		if err := s.pin(ctx); err != nil {
 			return fmt.Errorf("commit start %s of %s: %w", s.Start, s.Topic, err)
@@ -162,7 +165,7 @@ func (s *session) caughtUp(polled int) bool {
 	for i, end := range s.ends {
 		behind += max(0, end-s.next[i])
 	}
-	return behind < int64(s.MaxBatch)/4
+	return behind <= int64(s.MaxBatch)/4
 }
 
 // look notes the ends of the log as fetched last. Before its first fetch of a partition
