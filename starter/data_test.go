@@ -116,7 +116,7 @@ func TestLoadRefusesWhatCannotBeTrainedOn(t *testing.T) {
 		if r := b.run(t.Context(), "load", "creditcard", path); r.code != exitFailed || len(strings.Split(strings.TrimSpace(r.stderr), "\n")) != 2 {
 			t.Errorf("%s: exit %d: %s", name, r.code, r.stderr)
 		}
-		if _, err := b.store.GetNamed(t.Context(), currentDataset("creditcard")); !errors.Is(err, artifact.ErrNotFound) {
+		if _, err := b.store.GetNamed(t.Context(), job.CurrentDataset("creditcard")); !errors.Is(err, artifact.ErrNotFound) {
 			t.Errorf("%s: the pointer moved", name)
 		}
 	}

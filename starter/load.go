@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path/filepath"
 	"strings"
 
@@ -18,7 +19,7 @@ import (
 )
 
 func (a *app) loadCommand() *cobra.Command {
-	var simulated bool
+	var o loadOptions
 	c := &cobra.Command{
 		Use:   "load PIPELINE FILE",
 		Short: "Put a data set where training finds it",
@@ -26,20 +27,34 @@ func (a *app) loadCommand() *cobra.Command {
 Parquet in the object store, and makes it the data set that "starter train" uses.
 
 Loading the same file again changes nothing. A file whose name holds "simulated", as
-"starter simulate" names them, is marked so wherever the data set shows.`,
+"starter simulate" names them, is marked so wherever the data set shows.
+
+Where a file keeps every fraud but only a sample of the genuine rows, --negative-weight says
+how many genuine rows of the world one of the file stands for, so that average precision,
+precision and calibration are those of the world.`,
 		Example: `  starter load creditcard creditcard.csv
-  starter load creditcard creditcard_uniform.csv.gz --json`,
+  starter load creditcard creditcard_uniform.csv.gz --negative-weight 12.83`,
 		Args:              pipelineArg("PIPELINE and FILE", 2),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
-			return a.load(c.Context(), args[0], args[1], simulated || isSimulated(args[1]))
+			if o.negativeWeight < 0 || o.negativeWeight > 1e6 || math.IsNaN(o.negativeWeight) {
+				return misuse("Give how many genuine rows one of the file stands for, such as 12.83.", "--negative-weight is %g", o.negativeWeight)
+			}
+			o.simulated = o.simulated || isSimulated(args[1])
+			return a.load(c.Context(), args[0], args[1], o)
 		},
 	}
-	c.Flags().BoolVar(&simulated, "simulated", false, "mark the data as made by a generator")
+	c.Flags().BoolVar(&o.simulated, "simulated", false, "mark the data as made by a generator")
+	c.Flags().Float64Var(&o.negativeWeight, "negative-weight", 0, "genuine rows of the world that one of the file stands for (0: what the pipeline declares)")
 	return c
 }
 
-func (a *app) load(ctx context.Context, name, path string, simulated bool) error {
+type loadOptions struct {
+	simulated      bool
+	negativeWeight float64
+}
+
+func (a *app) load(ctx context.Context, name, path string, o loadOptions) error {
 	cfg, err := a.settings()
 	if err != nil {
 		return err
@@ -65,8 +80,8 @@ func (a *app) load(ctx context.Context, name, path string, simulated bool) error
 	}
 	board.Draw(stageLines("Store", cfg.S3.Bucket, 0, 1))
 	d := job.Dataset{
-		Name: name, Source: filepath.Base(path), Simulated: simulated,
-		Rows: int64(table.Len()), Positives: positives,
+		Name: name, Source: filepath.Base(path), Simulated: o.simulated,
+		Rows: int64(table.Len()), Positives: positives, NegativeWeight: o.negativeWeight,
 	}
 	if err := storeDataset(ctx, store, &d, table); err != nil {
 		return objectProblem(cfg, err)
@@ -102,7 +117,7 @@ func storeDataset(ctx context.Context, store objectStore, d *job.Dataset, table 
 	if err := store.PutNamed(ctx, describedDataset(d.Name, d.Object.SHA256), pointer); err != nil {
 		return err
 	}
-	return store.PutNamed(ctx, currentDataset(d.Name), pointer)
+	return store.PutNamed(ctx, job.CurrentDataset(d.Name), pointer)
 }
 
 func countPositives(t dataset.Table, d *pipeline.Definition) (int64, error) {
@@ -140,6 +155,9 @@ func datasetScreen(s screen.Style, d job.Dataset, t dataset.Table, p *pipeline.D
 		{"rows", screen.Count(d.Rows)},
 		{p.Decision.Positive, fmt.Sprintf("%s (%.3f %%)", screen.Count(d.Positives), 100*float64(d.Positives)/float64(d.Rows))},
 		{"columns", columnList(t.Columns)},
+	}
+	if d.NegativeWeight > 0 {
+		rows = append(rows, [2]string{"weight", fmt.Sprintf("one %s row stands for %g", p.Decision.Negative, d.NegativeWeight)})
 	}
 	if times, ok := t.Column(p.OrderBy); ok {
 		first, last := times[0], times[0]

@@ -12,9 +12,6 @@ import (
 	"temporal-streaming/internal/job"
 )
 
-// currentDataset is the key of the description of the data set that was loaded last.
-func currentDataset(pipeline string) string { return "datasets/" + pipeline + "/current.json" }
-
 // shortDigest is as many letters of a SHA-256 as name a data set here.
 const shortDigest = 12
 

@@ -31,22 +31,22 @@ func mark(ctx workflow.Context, updates ...temporal.SearchAttributeUpdate) {
 }
 
 func trainDetails(t *training) string {
-	var b strings.Builder
+	var b []byte // built with Appendf, which the checker of workflow code knows to be deterministic
 	if d := t.ingested.Dataset; d.Name != "" {
-		fmt.Fprintf(&b, "**%s** on `%s`%s\n\n", t.req.Pipeline, d.URI, simulated(d))
+		b = fmt.Appendf(b, "**%s** on `%s`%s\n\n", t.req.Pipeline, d.URI, simulated(d))
 	}
-	b.WriteString("| step | state | took | result |\n|---|---|---|---|\n")
+	b = append(b, "| step | state | took | result |\n|---|---|---|---|\n"...)
 	for _, s := range t.progress.Steps {
 		took := ""
 		if !s.Ended.IsZero() {
 			took = s.Ended.Sub(s.Started).Round(10 * time.Millisecond).String()
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", s.Name, s.State, took, strings.ReplaceAll(s.Detail, "|", `\|`))
+		b = fmt.Appendf(b, "| %s | %s | %s | %s |\n", s.Name, s.State, took, strings.ReplaceAll(s.Detail, "|", `\|`))
 	}
 	if t.logged.RunURL != "" {
-		fmt.Fprintf(&b, "\n[MLflow run](%s) · [version %s](%s)\n", t.logged.RunURL, t.logged.Version, t.logged.VersionURL)
+		b = fmt.Appendf(b, "\n[MLflow run](%s) · [version %s](%s)\n", t.logged.RunURL, t.logged.Version, t.logged.VersionURL)
 	}
-	return b.String()
+	return string(b)
 }
 
 func describeIngested(in *job.Ingested) func() string {
@@ -90,22 +90,22 @@ func (t *training) describeDecision() string {
 }
 
 func streamDetails(s *job.InferenceStatus) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "**%s** is %s: `%s` → `%s`, model **%s version %s**", s.Plan.Pipeline, s.State,
+	var b []byte // built with Appendf, which the checker of workflow code knows to be deterministic
+	b = fmt.Appendf(b, "**%s** is %s: `%s` → `%s`, model **%s version %s**", s.Plan.Pipeline, s.State,
 		s.Plan.Topic, s.Plan.Output, s.Plan.Model.Name, s.Plan.Model.Version)
 	if s.Plan.Model.URL != "" {
-		fmt.Fprintf(&b, " ([MLflow](%s))", s.Plan.Model.URL)
+		b = fmt.Appendf(b, " ([MLflow](%s))", s.Plan.Model.URL)
 	}
 	if s.Note != "" {
-		fmt.Fprintf(&b, "\n\n%s", s.Note)
+		b = fmt.Appendf(b, "\n\n%s", s.Note)
 	}
-	b.WriteString("\n\n| shard | partitions | state | worker | segment | offsets | last error |\n|---|---|---|---|---|---|---|\n")
+	b = append(b, "\n\n| shard | partitions | state | worker | segment | offsets | last error |\n|---|---|---|---|---|---|---|\n"...)
 	for _, sh := range s.Shards {
-		fmt.Fprintf(&b, "| %d | %v | %s | %s | %d | %s | %s |\n", sh.Shard.ID, sh.Shard.Partitions, sh.State, sh.Lease.Worker,
+		b = fmt.Appendf(b, "| %d | %v | %s | %s | %d | %s | %s |\n", sh.Shard.ID, sh.Shard.Partitions, sh.State, sh.Lease.Worker,
 			sh.Segment, offsets(sh.Last), strings.ReplaceAll(sh.LastError, "|", `\|`))
 	}
-	b.WriteString("\nLive figures are in the heartbeats of the pending Segment activities.\n")
-	return b.String()
+	b = append(b, "\nLive figures are in the heartbeats of the pending Segment activities.\n"...)
+	return string(b)
 }
 
 func offsets(p job.Progress) string {

@@ -101,8 +101,13 @@ func (s *inference) release(ctx workflow.Context, sh *job.ShardStatus) {
 	}
 	var a *activities.Stream
 	last, _ := workflow.NewDisconnectedContext(ctx)
-	if err := workflow.ExecuteActivity(control(last, sh.Lease, "drain "+shardName(sh)), a.Drain, s.control(sh)).Get(last, nil); err != nil {
+	var stood job.Progress
+	if err := workflow.ExecuteActivity(control(last, sh.Lease, "drain "+shardName(sh)), a.Drain, s.control(sh)).Get(last, &stood); err != nil {
 		workflow.GetLogger(ctx).Info("no loop to drain", "shard", sh.Shard.ID, "worker", sh.Lease.Worker, "error", err)
+		return
+	}
+	if len(stood.Partitions) > 0 {
+		sh.Last = stood
 	}
 }
 

@@ -62,6 +62,10 @@ type Object struct {
 	Size   int64  `json:"size"` // bytes
 }
 
+// CurrentDataset is the key in the object store of the pointer to the data set that was
+// loaded last for a pipeline: a Dataset as JSON.
+func CurrentDataset(pipeline string) string { return "datasets/" + pipeline + "/current.json" }
+
 // InferenceWorkflowID is the id of the one workflow that runs a pipeline's stream.
 // It is fixed so that a second start attaches to the first.
 func InferenceWorkflowID(pipeline string) string { return "inference-" + pipeline }

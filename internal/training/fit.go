@@ -87,7 +87,8 @@ func networkConfig(d *pipeline.Definition, seed int64) model.Config {
 		Hidden: d.Model.Hidden, Members: d.Model.Members, Clip: float32(d.Model.Clip), Epochs: d.Model.Epochs,
 		Batch: d.Model.Batch, LearningRate: d.Model.LearningRate, WeightDecay: d.Model.WeightDecay,
 		Dropout: d.Model.Dropout, Patience: d.Model.Patience, Seed: d.Model.Seed,
-		ClassWeight: string(d.Training.ClassWeight), SignedLog: make([]bool, len(d.Features)),
+		ClassWeight: string(d.Training.ClassWeight), PositiveWeight: d.Training.PositiveWeight,
+		Bins: d.Model.Bins, SignedLog: make([]bool, len(d.Features)),
 	}
 	for i, f := range d.Features {
 		c.SignedLog[i] = slices.Contains(d.Model.SignedLog, f.Name)

@@ -45,9 +45,6 @@ type Trainer struct {
 	Commit      string // Git commit of the program
 }
 
-// CurrentDataset is the key of the pointer to the data set that was loaded last.
-func CurrentDataset(pipeline string) string { return "datasets/" + pipeline + "/current.json" }
-
 // Ingest finds the data set and checks that it is what the pipeline declares.
 func (t *Trainer) Ingest(ctx context.Context, req job.TrainRequest) (job.Ingested, error) {
 	fail := func(err error) (job.Ingested, error) {
@@ -88,7 +85,7 @@ func (t *Trainer) dataset(ctx context.Context, req job.TrainRequest) (job.Datase
 		return *req.Dataset, nil
 	}
 	var set job.Dataset
-	pointer, err := t.Store.GetNamed(ctx, CurrentDataset(req.Pipeline))
+	pointer, err := t.Store.GetNamed(ctx, job.CurrentDataset(req.Pipeline))
 	if errors.Is(err, artifact.ErrNotFound) {
 		return set, fmt.Errorf("%w; load one with: starter load %s FILE", ErrNoData, req.Pipeline)
 	}
@@ -96,7 +93,7 @@ func (t *Trainer) dataset(ctx context.Context, req job.TrainRequest) (job.Datase
 		return set, err
 	}
 	if err := json.Unmarshal(pointer, &set); err != nil {
-		return set, fmt.Errorf("read %s: %w", CurrentDataset(req.Pipeline), err)
+		return set, fmt.Errorf("read %s: %w", job.CurrentDataset(req.Pipeline), err)
 	}
 	return set, nil
 }
