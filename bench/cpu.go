@@ -62,10 +62,34 @@ func readStat(path string) (used time.Duration, name string, err error) {
 	return used, string(text[open+1 : end]), nil
 }
 
-// sampler notes the processor time of a process over time, so that the part of any span
-// can be told afterwards. A sample costs about 20 us, so the measured hardly notice.
+// machineTime is the processor time that all cores together were busy, since they started.
+func machineTime() (time.Duration, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return 0, fmt.Errorf("read processor time: %w (this benchmark needs Linux)", err)
+	}
+	line, _, _ := strings.Cut(string(text), "\n")
+	fields := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal ...
+	if len(fields) < 9 {
+		return 0, fmt.Errorf("read processor time: /proc/stat begins with %q", line)
+	}
+	busy := time.Duration(0)
+	for i, field := range fields[1:9] {
+		ticks, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("read processor time of the machine: %w", err)
+		}
+		if i != 3 && i != 4 {
+			busy += time.Duration(ticks) * tick
+		}
+	}
+	return busy, nil
+}
+
+// sampler notes processor time over time, so that the part of any span can be told
+// afterwards. A sample costs about 20 us, so the measured hardly notice.
 type sampler struct {
-	pid  int
+	what string
 	stop chan struct{}
 	done sync.WaitGroup
 
@@ -75,13 +99,18 @@ type sampler struct {
 
 const sampleEvery = 20 * time.Millisecond
 
-func sampleCPU(pid int) *sampler {
-	s := &sampler{pid: pid, stop: make(chan struct{})}
+// sampleProcess samples one process.
+func sampleProcess(pid int) *sampler {
+	return sample(fmt.Sprintf("process %d", pid), func() (time.Duration, error) { return cpuTime(pid) })
+}
+
+func sample(what string, read func() (time.Duration, error)) *sampler {
+	s := &sampler{what: what, stop: make(chan struct{})}
 	s.done.Go(func() {
 		ticker := time.NewTicker(sampleEvery)
 		defer ticker.Stop()
 		for {
-			if used, err := cpuTime(pid); err == nil {
+			if used, err := read(); err == nil {
 				s.at, s.used = append(s.at, time.Now()), append(s.used, used)
 			}
 			select {
@@ -103,7 +132,7 @@ func (s *sampler) end() {
 // between is the processor time used from one moment to another.
 func (s *sampler) between(from, to time.Time) (time.Duration, error) {
 	if len(s.at) == 0 {
-		return 0, fmt.Errorf("processor time of process %d was never read", s.pid)
+		return 0, fmt.Errorf("processor time of %s was never read", s.what)
 	}
 	return s.until(to) - s.until(from), nil
 }

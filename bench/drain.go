@@ -19,11 +19,17 @@ type drained struct {
 	used    time.Duration // processor time of the process that drains
 	library time.Duration // the part of it in the client library's own threads
 	broker  time.Duration // processor time of the broker; 0 unknown
+	machine time.Duration // processor time of everything
 	waits   []time.Duration
 }
 
 func (d drained) perSecond() float64    { return float64(d.records) / d.took.Seconds() }
 func (d drained) perCPUSecond() float64 { return float64(d.records) / d.used.Seconds() }
+
+// others is how many cores were busy with neither the loop nor the broker.
+func (d drained) others() float64 {
+	return max(0, (d.machine-d.used-d.broker).Seconds()) / d.took.Seconds()
+}
 
 // stage is a topic that waits to be drained.
 type stage struct {
@@ -41,50 +47,52 @@ func (s *stage) drain(ctx context.Context, p job.StreamPlan, start func() (*chil
 	if err != nil {
 		return d, nil, nil, err
 	}
-	process := sampleCPU(c.pid())
-	var broker *sampler
+	samplers := []*sampler{sampleProcess(c.pid()), sample("the machine", machineTime)}
 	if s.broker > 0 {
-		broker = sampleCPU(s.broker)
+		samplers = append(samplers, sampleProcess(s.broker))
 	}
 	began, err := c.runs(ctx)
 	threads := threadTimes(c.pid())
 	if err == nil {
-		ctx, cancel := context.WithCancelCause(ctx)
-		go func() {
-			select {
-			case <-c.exited:
-				cancel(c.failure())
-			case <-ctx.Done():
-			}
-		}()
-		if seen, err = s.watch(ctx, p, s.ends, watchEvery); err != nil && context.Cause(ctx) != nil {
-			err = context.Cause(ctx)
-		}
-		cancel(nil)
+		seen, err = s.watchChild(ctx, c, p)
 	}
 	for name, used := range threadTimes(c.pid()) {
 		if strings.HasPrefix(name, "rdk:") {
 			d.library += used - threads[name]
 		}
 	}
-	process.end()
-	if broker != nil {
-		broker.end()
+	for _, it := range samplers {
+		it.end()
 	}
 	if err != nil {
 		return d, c, nil, err
 	}
 	ended := seen[len(seen)-1].at
 	d.records, d.took = s.records, ended.Sub(began)
-	if d.used, err = process.between(began, ended); err != nil {
-		return d, c, nil, err
-	}
-	if broker != nil {
-		if d.broker, err = broker.between(began, ended); err != nil {
+	for i, into := range []*time.Duration{&d.used, &d.machine, &d.broker}[:len(samplers)] {
+		if *into, err = samplers[i].between(began, ended); err != nil {
 			return d, c, nil, err
 		}
 	}
 	return d, c, seen, nil
+}
+
+// watchChild watches the group until all is committed, or the child ends, which it must not.
+func (s *stage) watchChild(ctx context.Context, c *child, p job.StreamPlan) ([]position, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-c.exited:
+			cancel(c.failure())
+		case <-ctx.Done():
+		}
+	}()
+	seen, err := s.watch(ctx, p, s.ends, watchEvery)
+	if err != nil && context.Cause(ctx) != nil {
+		err = context.Cause(ctx)
+	}
+	return seen, err
 }
 
 const watchEvery = 10 * time.Millisecond

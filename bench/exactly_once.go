@@ -87,7 +87,7 @@ func (b *bench) exactlyOnce(ctx context.Context, args []string) error {
 	arrivals := make(chan arrived, 1)
 	go func() { arrivals <- follow(reading, r) }()
 
-	kills, err := l.underKills(ctx, o, m)
+	kills, successors, err := l.underKills(ctx, o, m)
 	if err == nil {
 		err = l.complete(ctx)
 	}
@@ -119,7 +119,7 @@ func (b *bench) exactlyOnce(ctx context.Context, args []string) error {
 		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", l.plan.Shards}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
 		{"reader", string(readCommitted)},
 	}, b.kafkaVersions(s.given), b.machine(before))}
-	reportKills(out, c, kills, seen.at)
+	reportKills(out, c, kills, successors, seen.at)
 	out.add("dead_letters", float64(dead), "records")
 	out.add("aborted", float64(written-ledger.records), "records") // written by workers that were killed, and never seen
 	if err := b.print(out, o.json); err != nil {
@@ -131,30 +131,30 @@ func (b *bench) exactlyOnce(ctx context.Context, args []string) error {
 	return nil
 }
 
-// underKills sends all messages and kills the worker on the way.
-func (l *live) underKills(ctx context.Context, o killOptions, m *messages) ([]time.Time, error) {
+// underKills sends all messages and kills the worker on the way. It returns the moments
+// of the kills, and who came after each.
+func (l *live) underKills(ctx context.Context, o killOptions, m *messages) (kills []time.Time, successors []*child, err error) {
 	l.bench.say("sending %s messages at %.0f a second", thousands(fmt.Sprint(o.records)), o.rate)
 	sent := make(chan error, 1)
 	begun := time.Now()
 	go func() { sent <- sendAll(ctx, l.kafka, l.topicIn, m, o) }()
-	var kills []time.Time
 	for i, after := range o.moments() {
 		select {
 		case <-time.After(time.Until(begun.Add(after))):
 		case <-ctx.Done():
-			return kills, ctx.Err()
+			return nil, nil, ctx.Err()
 		}
 		kills = append(kills, time.Now())
 		if err := l.worker.kill(); err != nil {
-			return kills, err
+			return nil, nil, err
 		}
-		var err error
 		if l.worker, err = l.start(); err != nil {
-			return kills, err
+			return nil, nil, err
 		}
+		successors = append(successors, l.worker)
 		l.bench.say("  kill -9 number %d, %.1f s after the first message", i+1, after.Seconds())
 	}
-	return kills, <-sent
+	return kills, successors, <-sent
 }
 
 func sendAll(ctx context.Context, k stream.Kafka, topic string, m *messages, o killOptions) error {
@@ -209,7 +209,7 @@ func follow(ctx context.Context, r *reader) (a arrived) {
 	return a
 }
 
-func reportKills(r *report, c count, kills, arrivals []time.Time) {
+func reportKills(r *report, c count, kills []time.Time, successors []*child, arrivals []time.Time) {
 	r.add("lost", float64(c.lost), "records")
 	r.add("repeated", float64(c.repeated), "records")
 	r.add("out_of_order", float64(c.reordered), "records")
@@ -222,7 +222,13 @@ func reportKills(r *report, c count, kills, arrivals []time.Time) {
 		}
 		gap := gapAfter(kill, until, arrivals)
 		worst = max(worst, gap)
-		r.add("gap_s", gap.Seconds(), "s", setting{"kill", i + 1})
+		number := setting{"kill", i + 1}
+		r.add("gap_s", gap.Seconds(), "s", number)
+		select {
+		case at := <-successors[i].running:
+			r.add("until_loop_runs_s", at.Sub(kill).Seconds(), "s", number)
+		default: // it was killed before that
+		}
 	}
 	if len(kills) > 0 {
 		r.add("worst_gap_s", worst.Seconds(), "s")

@@ -80,19 +80,15 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 		return err
 	}
 	defer r.close()
-	used, err := cpuTime(l.worker.pid())
-	if err != nil {
-		return err
-	}
+	processes := []*sampler{sampleProcess(l.worker.pid()), sample("the machine", machineTime)}
 	b.say("sending %.0f messages a second for %v and %v", o.rate, o.warmup, o.lasts)
 	g := newGenerator(o, m)
 	sent := make(chan error, 1)
 	go func() { sent <- g.send(ctx, s.kafka, s.topicIn) }()
 	got, err := g.receive(ctx, r, sent, l.worker)
-	if err != nil {
-		return err
+	for _, it := range processes {
+		it.end()
 	}
-	after, err := cpuTime(l.worker.pid())
 	if err != nil {
 		return err
 	}
@@ -105,7 +101,13 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 		{"from", "the moment a message was due"}, {"to", "its prediction at a read_committed reader"},
 	}, b.kafkaVersions(s.given), b.machine(before))}
 	got.report(out)
-	out.add("worker_cpu", (after-used).Seconds()/(o.lasts+o.warmup).Seconds(), "cores")
+	for i, name := range []string{"worker_cpu", "machine_cpu"} {
+		used, err := processes[i].between(g.due(g.first), g.due(g.total))
+		if err != nil {
+			return err
+		}
+		out.add(name, used.Seconds()/o.lasts.Seconds(), "cores")
+	}
 	return b.print(out, o.json)
 }
 

@@ -175,6 +175,7 @@ func reportStream(r *report, ours, bare []drained) {
 	if ours[0].broker > 0 {
 		r.add("records_per_broker_cpu_second", median(ours, func(d drained) float64 { return float64(d.records) / d.broker.Seconds() }), "records/CPU-s")
 	}
+	r.add("other_load", median(ours, drained.others), "cores")
 	r.add("client_thread_share", median(ours, func(d drained) float64 { return d.library.Seconds() / d.used.Seconds() }), "of CPU")
 	r.add("commit_wait_p50_ms", median(ours, func(d drained) float64 { return millis(quantile(d.waits, .50)) }), "ms")
 	r.add("commit_wait_p99_ms", median(ours, func(d drained) float64 { return millis(quantile(d.waits, .99)) }), "ms")
@@ -183,6 +184,7 @@ func reportStream(r *report, ours, bare []drained) {
 	if len(bare) == 0 {
 		return
 	}
+	r.add("bare_other_load", median(bare, drained.others), "cores")
 	r.add("bare_records_per_second", median(bare, drained.perSecond), "records/s")
 	r.add("bare_records_per_cpu_second", median(bare, drained.perCPUSecond), "records/CPU-s")
 	r.add("cpu_over_bare_loop", median(bare, drained.perCPUSecond)/cpu, "x")
