@@ -175,17 +175,17 @@ func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]Gro
 	for i := range asked {
 		asked[i] = kafka.TopicPartition{Topic: &topic, Partition: int32(i)}
 	}
-	committed, err := c.Committed(asked, millis(ctx))
+	committed, err := committed(ctx, c, asked)
 	if err != nil {
 		return nil, unreachable(err)
 	}
 	positions := make([]GroupPosition, n)
-	for i, tp := range committed {
-		low, high, err := c.QueryWatermarkOffsets(topic, tp.Partition, millis(ctx))
+	for i, next := range committed {
+		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), millis(ctx))
 		if err != nil {
 			return nil, unreachable(err)
 		}
-		positions[i] = GroupPosition{Partition: tp.Partition, Committed: max(-1, int64(tp.Offset)), First: low, End: high}
+		positions[i] = GroupPosition{Partition: int32(i), Committed: next, First: low, End: high}
 	}
 	return positions, nil
 }

@@ -98,7 +98,8 @@ func advice(err error, k Kafka) string {
 	case kafka.ErrSsl:
 		return "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_LOCATION"
 	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
-		return "grant this user the rights on topics, group and transactional ids that docs/operations.md lists"
+		return "grant this user read on the input topic and the group, write on the output and dead-letter topics," +
+			" and write on transactional ids that begin with temporal-streaming."
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Sprintf("check that Kafka runs at %s (KAFKA_BOOTSTRAP_SERVERS) and can be reached from here", k.Brokers)

@@ -21,14 +21,14 @@ func TestKilledLoopLosesAndRepeatsNothing(t *testing.T) {
 	o.MaxBatch, o.CommitInterval = 50, time.Millisecond
 	random := rand.New(rand.NewPCG(3, 7))
 	kills := 0
-	for ; kills < 5 || committed(t, o) < n/4; kills++ {
+	for ; kills < 5 || scored(t, o) < n/4; kills++ {
 		c := spawn(t, o, 0)
 		if !c.batches(1 + random.IntN(120)) {
 			t.Fatal("the child ended by itself")
 		}
 		c.kill()
 	}
-	t.Logf("%d kills, %d records committed before the last loop", kills, committed(t, o))
+	t.Logf("%d kills, %d records committed before the last loop", kills, scored(t, o))
 	r := start(t, o, engine(t, o.Topic, nil))
 	r.until(t, "the rest is scored", caughtUp)
 	r.stop()
@@ -38,8 +38,8 @@ func TestKilledLoopLosesAndRepeatsNothing(t *testing.T) {
 	wantOnce(t, o.Kafka, o.Output, n)
 }
 
-// committed counts the input records that the group has behind it.
-func committed(t *testing.T, o Options) (n int64) {
+// scored counts the input records that the group has behind it.
+func scored(t *testing.T, o Options) (n int64) {
 	t.Helper()
 	positions, err := Group(within(t, 20*time.Second), o.Kafka, GroupID(o.Pipeline), o.Topic)
 	if err != nil {

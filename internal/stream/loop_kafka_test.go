@@ -45,7 +45,7 @@ func TestAtLeastOnceCommitsOffsetsAfterPredictions(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	wantOnce(t, o.Kafka, o.Output, 3000) // without a fault, once
-	if n := committed(t, o); n != 3000 {
+	if n := scored(t, o); n != 3000 {
 		t.Errorf("%d offsets are committed, want 3000", n)
 	}
 }
@@ -92,7 +92,7 @@ func TestFencedIdCannotCommitWhenTheDivisionOfPartitionsChanges(t *testing.T) {
 		t.Fatalf("the old owner ended with %v, want ErrFenced", got.err)
 	}
 	ctx := within(t, 20*time.Second)
-	for committed(t, o) < 1000 {
+	for scored(t, o) < 1000 {
 		if ctx.Err() != nil {
 			t.Fatal("the new owners did not finish")
 		}

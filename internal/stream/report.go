@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"time"
@@ -19,7 +20,7 @@ func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64
 
 // failed takes the end of a session into the books.
 func (l *Loop) failed(err error) {
-	l.lastErr, l.errAt = err.Error(), l.Now()
+	l.lastErr, l.errAt = l.forPeople(err), l.Now()
 	var large *errTooLarge
 	if errors.As(err, &large) {
 		l.limits.recordBytes = smaller(l.limits.recordBytes, large.size)
@@ -32,7 +33,15 @@ func (l *Loop) failed(err error) {
 	if errors.Is(err, ErrOffsetLost) {
 		level = slog.LevelError
 	}
-	l.Logger.Log(nil, level, "stream interrupted", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
+	l.Logger.Log(context.Background(), level, "stream interrupted", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
+}
+
+// forPeople is an error with what to do about it.
+func (l *Loop) forPeople(err error) string {
+	if do := advice(err, l.Kafka); do != "" {
+		return err.Error() + "; " + do
+	}
+	return err.Error()
 }
 
 // smaller is the next limit to try after a record of size was refused under limit.
@@ -74,15 +83,11 @@ func (l *Loop) readNotes(at time.Time) {
 	for {
 		select {
 		case err := <-l.notes:
-			text := err.Error()
-			if do := advice(err, l.Kafka); do != "" {
-				text += "; " + do
-			}
 			if c := code(err); at.Sub(l.warned[c]) > warnEvery {
 				l.warned[c] = at
 				l.Logger.Warn("kafka client reports", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
 			}
-			l.lastErr, l.errAt = text, at
+			l.lastErr, l.errAt = l.forPeople(err), at
 		default:
 			return
 		}

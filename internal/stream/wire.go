@@ -8,7 +8,7 @@ import (
 )
 
 // wire is the seam between the loop and Kafka. It exists twice: over the client library
-// (client.go) and, for the transcripts under testdata, over a broker in memory. A link
+// (client.go, consumer.go, producer.go) and, for the transcripts under testdata, over a broker in memory. A link
 // lives once: after an error of one of its calls only abort and close may follow.
 type wire interface {
 	// dial makes a pair of clients. It does not wait for a broker.

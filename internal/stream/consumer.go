@@ -1,0 +1,177 @@
+package stream
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"temporal-streaming/internal/record"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// consumer is the source over the client library.
+type consumer struct {
+	*confluent
+	c     *kafka.Consumer
+	parts []kafka.TopicPartition // of Partitions, in their order
+}
+
+func (s *consumer) committed(ctx context.Context) ([]int64, error) {
+	return committed(ctx, s.c, s.parts)
+}
+
+// committed answers the committed offsets of the consumer's group, -1 where there is none.
+func committed(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition) (next []int64, err error) {
+	err = patiently(ctx, func(ms int) error {
+		answer, err := c.Committed(parts, ms)
+		if err == nil {
+			next, err = offsets(answer)
+		}
+		return err
+	})
+	if code(err) == kafka.ErrGroupIDNotFound {
+		// Some brokers answer so for a group that has never committed, where Apache Kafka
+		// answers that nothing is committed.
+		return slices.Repeat([]int64{-1}, len(parts)), nil
+	}
+	return next, err
+}
+
+func offsets(parts []kafka.TopicPartition) ([]int64, error) {
+	next := make([]int64, len(parts))
+	for i, p := range parts {
+		if p.Error != nil {
+			return nil, p.Error
+		}
+		next[i] = max(-1, int64(p.Offset))
+	}
+	return next, nil
+}
+
+func (s *consumer) bounds(ctx context.Context) (first, end []int64, err error) {
+	for _, p := range s.parts {
+		err := patiently(ctx, func(ms int) error {
+			low, high, err := s.c.QueryWatermarkOffsets(s.Topic, p.Partition, ms)
+			if err == nil {
+				first, end = append(first, low), append(end, high)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return first, end, nil
+}
+
+func (s *consumer) since(ctx context.Context, t time.Time) (begin []int64, err error) {
+	asked := slices.Clone(s.parts)
+	for i := range asked {
+		asked[i].Offset = kafka.Offset(t.UnixMilli())
+	}
+	err = patiently(ctx, func(ms int) error {
+		answer, err := s.c.OffsetsForTimes(asked, ms)
+		if err == nil {
+			begin, err = offsets(answer) // -1 where no record is as young
+		}
+		return err
+	})
+	return begin, err
+}
+
+// patiently repeats a call that only asks, or can be resumed, while nobody answers: a
+// second at a time, so that the end of ctx is noticed. Besides a slow broker this covers a
+// coordinator that is not known yet, as right after a group's first use.
+func patiently(ctx context.Context, call func(ms int) error) error {
+	for {
+		err := call(min(1000, millis(ctx)))
+		if err == nil || ctx.Err() != nil || !retryable(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func (s *consumer) assign(next []int64) error {
+	for i := range s.parts {
+		s.parts[i].Offset = kafka.Offset(next[i])
+	}
+	return s.c.Assign(s.parts)
+}
+
+func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Duration) ([]record.Message, error) {
+	// The client waits in milliseconds; a wait below one would become none, and the loop would spin.
+	timeout := int((wait + time.Millisecond - 1) / time.Millisecond)
+	for size := 0; len(in) < max && size < maxBytes; timeout = 0 {
+		switch e := s.c.Poll(timeout).(type) {
+		case nil:
+			return in, nil
+		case *kafka.Message:
+			if e.TopicPartition.Error != nil {
+				return in, s.lost(e.TopicPartition.Error, e.TopicPartition.Partition)
+			}
+			m := record.Message{
+				Partition: e.TopicPartition.Partition, Offset: int64(e.TopicPartition.Offset), Timestamp: -1,
+				Key: e.Key, Value: e.Value,
+			}
+			if e.TimestampType != kafka.TimestampNotAvailable {
+				m.Timestamp = e.Timestamp.UnixMilli()
+			}
+			in = append(in, m)
+			size += len(e.Key) + len(e.Value)
+		case kafka.Error:
+			if ends(e) {
+				return in, s.lost(e, -1)
+			}
+			s.note(e)
+		}
+	}
+	return in, nil
+}
+
+// ends tells the consumer errors that the client does not mend by itself.
+func ends(e kafka.Error) bool {
+	switch e.Code() {
+	case kafka.ErrAutoOffsetReset, kafka.ErrOffsetOutOfRange, kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic,
+		kafka.ErrUnknownPartition, kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed:
+		return true
+	}
+	return e.IsFatal()
+}
+
+// lost marks the errors by which the broker says that it no longer has what is asked for.
+func (s *consumer) lost(err error, partition int32) error {
+	if c := code(err); c != kafka.ErrAutoOffsetReset && c != kafka.ErrOffsetOutOfRange {
+		return err
+	}
+	return &outOfRange{partition: partition, cause: err}
+}
+
+// outOfRange says that fetching failed for want of the offset. The session that starts
+// next compares offsets with the broker's bounds and tells which partition and what gap.
+type outOfRange struct {
+	partition int32
+	cause     error
+}
+
+func (e *outOfRange) Error() string { return e.cause.Error() }
+func (e *outOfRange) Unwrap() error { return e.cause }
+
+func (s *consumer) end(partition int32) int64 {
+	_, high, err := s.c.GetWatermarkOffsets(s.Topic, partition)
+	if err != nil || high < 0 {
+		return -1
+	}
+	return high
+}
+
+func (s *consumer) close() {
+	if err := s.c.Close(); err != nil {
+		s.Logger.Debug("close consumer", slog.Any("error", err))
+	}
+}
