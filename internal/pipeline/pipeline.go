@@ -158,7 +158,7 @@ type Stream struct {
 	Delivery       Delivery      `yaml:"delivery"`
 	CommitInterval time.Duration `yaml:"commit_interval"`
 	Segment        time.Duration `yaml:"segment"`   // how long one activity attempt runs before it hands on a checkpoint
-	MaxBatch       int           `yaml:"max_batch"` // records per transaction
+	MaxBatch       int           `yaml:"max_batch"` // records scored together, at most
 }
 
 // SinkKind is where predictions go.

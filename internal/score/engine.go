@@ -89,6 +89,7 @@ func (b *Bundle) NewEngine(options EngineOptions) (*Engine, error) {
 // Process makes the results of a batch of messages, any number of them. out is reset first.
 func (e *Engine) Process(in []record.Message, out *Output) {
 	out.Reset()
+	e.forget() // after a panic in the middle of a batch, something of it is still in line
 	e.encoder.startBatch(e.now())
 	for i := range in {
 		e.decode(i, &in[i])
@@ -139,7 +140,12 @@ func (e *Engine) flush(in []record.Message, out *Output) {
 			})
 		}
 	}
-	clear(e.pending) // lets go of the messages' memory
+	e.forget()
+}
+
+// forget empties the line, and lets go of the messages' memory.
+func (e *Engine) forget() {
+	clear(e.pending)
 	e.pending = e.pending[:0]
 	e.rows.Reset()
 }

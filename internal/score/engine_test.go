@@ -145,6 +145,42 @@ func TestAnswerThatIsNotFiniteIsADeadLetter(t *testing.T) {
 	}
 }
 
+// fuse is a scorer that panics once.
+type fuse struct{ blown bool }
+
+func (f *fuse) Score(_ []float32, n int, out []float32) {
+	if !f.blown {
+		f.blown = true
+		panic("the scorer panics")
+	}
+	for i := range n {
+		out[i] = 0.5
+	}
+}
+
+func TestPanickedBatchLeavesNothingBehind(t *testing.T) {
+	engine := engineOf(t, opened(t, smallFiles(t)), EngineOptions{})
+	engine.scorer = &fuse{}
+	in := []record.Message{
+		{Offset: 1, Value: []byte(`{"x":1,"n":1}`)},
+		{Offset: 2, Value: []byte(`{"x":1,"n":1}`)},
+	}
+	var out Output
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Fatal("the scorer did not panic")
+			}
+		}()
+		engine.Process(in, &out)
+	}()
+	engine.Process(in[1:], &out)
+	if len(out.Results) != 1 || out.Results[0].Input != 0 {
+		t.Fatalf("%d results of one message after a panic: %+v", len(out.Results), out.Results)
+	}
+	checkPrediction(t, in[1], out.Value(0))
+}
+
 func TestHugeArenaIsNotKept(t *testing.T) {
 	engine := engineOf(t, opened(t, smallFiles(t)), EngineOptions{})
 	big := bytes.Repeat([]byte{'x'}, 1<<20)
