@@ -1,10 +1,11 @@
 """Says where a process spent its processor time, from a recording of all of its threads.
 
     perf record -F 999 -g -p PID -o perf.data -- sleep 10
-    perf script -i perf.data -F comm,ip,sym | python3 bench/perf-shares.py
+    perf script -i perf.data -F tid,ip,sym | python3 bench/perf-shares.py
 
-A sample belongs to the first part below that one of its functions is of, read from the outermost call inwards; samples of
-the client library's own threads are told apart by the names that it gives them.
+A thread in which Go code was seen in a tenth of its samples is one of Go's, any other is the client library's own. A sample of a Go thread belongs to
+the first of the parts below that one of its functions is of. C code keeps no frame pointers, so most samples inside of a call
+into the library do not show who made it: they are "inside calls into C".
 """
 
 import collections
@@ -27,33 +28,42 @@ PARTS = [  # in the order of precedence
 
 
 def samples(lines):
-    """Yields the thread's name and the functions of each sample, outermost last."""
-    comm, frames = None, []
+    """Yields the thread and the functions of each sample."""
+    thread, frames = None, []
     for line in lines:
         if not line.strip():
-            if comm is not None:
-                yield comm, frames
-            comm, frames = None, []
-        elif comm is None:
-            comm = line.strip()
+            if thread is not None:
+                yield thread, frames
+            thread, frames = None, []
+        elif thread is None:
+            thread = line.strip()
         else:
             frames.append(line.strip().partition(" ")[2])
-    if comm is not None:
-        yield comm, frames
+    if thread is not None:
+        yield thread, frames
 
 
-def part(comm, frames):
-    if comm.startswith("rdk:"):
-        return "library thread " + comm
-    stack = list(reversed(frames))
+def is_go(frame):
+    return frame.startswith(("runtime.", "temporal-streaming/", "github.com/", "go.temporal.io/", "_cgo_"))
+
+
+def part(frames):
     for name, marks in PARTS:
-        if any(mark in frame for frame in stack for mark in marks):
+        if any(mark in frame for frame in frames for mark in marks):
             return name
-    return "other"
+    return "inside calls into C"
 
 
 def main():
-    counts = collections.Counter(part(*sample) for sample in samples(sys.stdin))
+    recorded = list(samples(sys.stdin))
+    seen, with_go = collections.Counter(), collections.Counter()
+    for thread, frames in recorded:
+        seen[thread] += 1
+        with_go[thread] += any(map(is_go, frames))
+    go_threads = {thread for thread in seen if with_go[thread] > seen[thread] / 10}
+    counts = collections.Counter(
+        part(frames) if thread in go_threads else "threads of the client library" for thread, frames in recorded
+    )
     total = sum(counts.values())
     for name, n in counts.most_common():
         print(f"{100 * n / total:5.1f} %  {name}")

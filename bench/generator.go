@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"temporal-streaming/internal/stream"
+)
+
+// generator sends message n at begin + n/rate and hears of it again.
+type generator struct {
+	latencyOptions
+	messages *messages
+	total    int64
+	first    int64 // the first message that counts, after the warm-up
+	begin    time.Time
+	late     []time.Duration // by which messages were handed to the client after they were due
+}
+
+func newGenerator(o latencyOptions, m *messages) *generator {
+	first := int64(o.warmup.Seconds() * o.rate)
+	// The beginning lies a little ahead, so that both sides know it before the first message.
+	return &generator{latencyOptions: o, messages: m, first: first, total: first + int64(o.lasts.Seconds()*o.rate), begin: time.Now().Add(300 * time.Millisecond)}
+}
+
+// due is when message n is to be sent.
+func (g *generator) due(n int64) time.Time {
+	return g.begin.Add(time.Duration(float64(n) / g.rate * float64(time.Second)))
+}
+
+func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) error {
+	sender, err := stream.NewSender(ctx, stream.SenderOptions{Kafka: k, Topic: topic, Linger: g.linger})
+	if err != nil {
+		return err
+	}
+	key, value := make([]byte, 36), []byte(nil)
+	for n := range g.total {
+		g.messages.key(key, n)
+		value = g.messages.value(value[:0], n)
+		if wait := time.Until(g.due(n)); wait > 0 {
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+		if err := sender.Send(ctx, key, value); err != nil {
+			return err
+		}
+		if n >= g.first {
+			g.late = append(g.late, time.Since(g.due(n)))
+		}
+	}
+	_, err = sender.Close(ctx)
+	return err
+}
+
+// latencies are what was measured.
+type latencies struct {
+	all  []time.Duration // sorted
+	late []time.Duration // sorted
+}
+
+// receive reads predictions until all messages are answered. One that does not come
+// within half a minute after the last was sent fails the benchmark.
+func (g *generator) receive(ctx context.Context, r *reader, sent chan error, worker *child) (latencies, error) {
+	seen := make([]bool, g.total)
+	l := latencies{all: make([]time.Duration, 0, g.total)}
+	deadline := time.Time{}
+	for left := g.total; left > 0; {
+		m, err := r.next()
+		if err != nil {
+			return l, fmt.Errorf("read predictions: %w", err)
+		}
+		if m == nil {
+			select {
+			case err := <-sent:
+				if err != nil {
+					return l, err
+				}
+				sent, deadline = nil, time.Now().Add(30*time.Second)
+			case <-worker.exited:
+				return l, worker.failure()
+			case <-ctx.Done():
+				return l, ctx.Err()
+			default:
+			}
+			if !deadline.IsZero() && time.Now().After(deadline) {
+				return l, fmt.Errorf("%d of %d messages were not answered", left, g.total)
+			}
+			continue
+		}
+		now := time.Now()
+		n, ok := sourceID(m.Value)
+		if !ok || n >= g.total || seen[n] {
+			return l, fmt.Errorf("the output holds what it should not: %.200q", m.Value)
+		}
+		seen[n] = true
+		left--
+		if n >= g.first {
+			l.all = append(l.all, now.Sub(g.due(n)))
+		}
+	}
+	if sent != nil { // all answers were there before the sender said that it was done
+		if err := <-sent; err != nil {
+			return l, err
+		}
+	}
+	l.late = g.late
+	slices.Sort(l.all)
+	slices.Sort(l.late)
+	return l, nil
+}
+
+func (l latencies) report(r *report) {
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"p50_ms", .50}, {"p90_ms", .90}, {"p99_ms", .99}, {"p99_9_ms", .999}, {"max_ms", 1}} {
+		r.add(q.name, millis(quantile(l.all, q.at)), "ms")
+	}
+	r.add("generator_late_p99_ms", millis(quantile(l.late, .99)), "ms")
+	r.add("messages", float64(len(l.all)), "")
+}
+
+// sourceID finds the id of the message that a prediction is about, quickly: decoding
+// everything would take the reader's time from the measured.
+func sourceID(value []byte) (int64, bool) {
+	_, rest, ok := bytes.Cut(value, []byte(`"source_id":`))
+	end := bytes.IndexAny(rest, ",}")
+	if !ok || end < 0 {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(string(rest[:end]), 10, 64)
+	return n, err == nil && n >= 0
+}
