@@ -9,19 +9,11 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// ErrUnreachable is returned by the calls of this file when no broker answers in time.
+// ErrUnreachable is returned by the calls of this file and of topics.go when no broker answers in time.
 var ErrUnreachable = errors.New("kafka cannot be reached")
 
 // ErrUnknownTopic is returned when a topic does not exist.
 var ErrUnknownTopic = errors.New("topic does not exist")
-
-// TopicSpec is a topic that should exist.
-type TopicSpec struct {
-	Name       string
-	Partitions int               // default 1
-	Replicas   int               // default: the broker's
-	Config     map[string]string // such as max.message.bytes; only used on creation
-}
 
 // Cluster is what Ping learns.
 type Cluster struct {
@@ -75,76 +67,6 @@ func Partitions(ctx context.Context, k Kafka, topic string) (int, error) {
 		return 0, fmt.Errorf("describe topic %s at %s: %w", topic, k, err)
 	}
 	return n, nil
-}
-
-// EnsureTopics creates the topics that do not exist and leaves the others as they are.
-// When it returns, clients that connect afresh find all of them.
-func EnsureTopics(ctx context.Context, k Kafka, topics ...TopicSpec) error {
-	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
-		var specs []kafka.TopicSpecification
-		for _, t := range topics {
-			replicas := t.Replicas
-			if replicas == 0 {
-				replicas = -1 // the broker's default.replication.factor
-			}
-			specs = append(specs, kafka.TopicSpecification{
-				Topic: t.Name, NumPartitions: max(1, t.Partitions), ReplicationFactor: replicas, Config: t.Config,
-			})
-		}
-		results, err := a.CreateTopics(ctx, specs)
-		if err != nil {
-			return unreachable(err)
-		}
-		for _, r := range results {
-			if c := r.Error.Code(); c != kafka.ErrNoError && c != kafka.ErrTopicAlreadyExists {
-				return fmt.Errorf("%s: %w", r.Topic, r.Error)
-			}
-		}
-		return awaitTopics(ctx, a, topics)
-	})
-	if err != nil {
-		return fmt.Errorf("create topics at %s: %w", k, err)
-	}
-	return nil
-}
-
-// awaitTopics waits until metadata shows the topics with leaders, which follows their
-// creation by some milliseconds.
-func awaitTopics(ctx context.Context, a *kafka.AdminClient, topics []TopicSpec) error {
-	for _, t := range topics {
-		for {
-			n, err := partitions(a, t.Name, millis(ctx))
-			if err == nil && n > 0 {
-				break
-			}
-			select {
-			case <-ctx.Done():
-				return fmt.Errorf("%s: %w", t.Name, errors.Join(ctx.Err(), err))
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	}
-	return nil
-}
-
-// DeleteTopics deletes topics; those that do not exist are no error. Records are gone for good.
-func DeleteTopics(ctx context.Context, k Kafka, topics ...string) error {
-	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
-		results, err := a.DeleteTopics(ctx, topics)
-		if err != nil {
-			return unreachable(err)
-		}
-		for _, r := range results {
-			if c := r.Error.Code(); c != kafka.ErrNoError && c != kafka.ErrUnknownTopicOrPart {
-				return fmt.Errorf("%s: %w", r.Topic, r.Error)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("delete topics at %s: %w", k, err)
-	}
-	return nil
 }
 
 // Group answers where a consumer group stands in every partition of a topic.
