@@ -3,6 +3,7 @@ package pipeline
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -51,6 +52,7 @@ func Parse(name string, source []byte) (*Definition, error) {
 // defaults holds what a file need not say.
 func defaults() *Definition {
 	return &Definition{
+		Label:  Label{Positive: math.NaN()}, // no default: any number could be the wrong class
 		Source: Source{Format: "json", Start: Earliest},
 		Model: Model{
 			Kind: "mlp", Hidden: []int{32, 16}, Members: 1, Clip: 30, Epochs: 40, Batch: 256,

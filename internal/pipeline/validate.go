@@ -83,8 +83,8 @@ func (c *checks) schema(d *Definition) map[string]bool {
 func (c *checks) label(d *Definition, columns map[string]bool) {
 	c.that(columns[d.OrderBy], "order_by", "%q is no column of the schema; name the one that holds the time", d.OrderBy)
 	c.that(columns[d.Label.Column], "label.column", "%q is no column of the schema; name the one that holds the truth", d.Label.Column)
-	c.that(!math.IsNaN(d.Label.Positive) && !math.IsInf(d.Label.Positive, 0), "label.positive",
-		"%v: write the label column's value in positive rows", d.Label.Positive)
+	c.that(!math.IsNaN(d.Label.Positive), "label.positive", "is missing or no number; write the label column's value in positive rows, such as 1")
+	c.that(!math.IsInf(d.Label.Positive, 0), "label.positive", "%v: write the label column's value in positive rows", d.Label.Positive)
 }
 
 // features returns the features' names.
