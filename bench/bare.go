@@ -39,8 +39,8 @@ func (b *bench) bare(ctx context.Context, _ []string) error {
 	if err := p.InitTransactions(ctx); err != nil {
 		return fmt.Errorf("take over: %w", err)
 	}
-	parts := make([]kafka.TopicPartition, len(t.Plan.Partitions))
-	for i, n := range t.Plan.Partitions {
+	parts := make([]kafka.TopicPartition, len(t.Plan.Partitions()))
+	for i, n := range t.Plan.Partitions() {
 		parts[i] = kafka.TopicPartition{Topic: &t.Plan.Topic, Partition: n, Offset: kafka.OffsetBeginning}
 	}
 	if err := c.Assign(parts); err != nil {

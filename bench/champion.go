@@ -31,6 +31,7 @@ func (s *site) serving() (*serving.Server, error) {
 	}
 	return &serving.Server{
 		Kafka: s.kafka, Models: &registry.Registry{MLflow: client}, Pipeline: pipelines.Load,
+		Store:  artifact.NewMemory(0), // a benchmark's topics are its own: nobody owned them before
 		Logger: slog.New(slog.NewTextHandler(s.bench.stderr, nil)),
 	}, nil
 }

@@ -141,7 +141,7 @@ func (s *stage) finish(ctx context.Context, p job.StreamPlan, d drained, c *chil
 	if c := l.count(); !c.exact() {
 		return d, fmt.Errorf("the stream broke its promise: %v", c)
 	}
-	d.waits = waits(l.scored, p.Partitions, seen)
+	d.waits = waits(l.scored, p.Partitions(), seen)
 	return d, nil
 }
 

@@ -54,7 +54,7 @@ func sendAll(ctx context.Context, k stream.Kafka, topic string, m *messages, o k
 // complete waits until every message's offset is committed.
 func (l *live) complete(ctx context.Context) error {
 	l.bench.say("all sent; waiting for the last commit")
-	ends, err := l.ends(l.topicIn, l.plan.Partitions)
+	ends, err := l.ends(l.topicIn, l.plan.Partitions())
 	if err != nil {
 		return err
 	}

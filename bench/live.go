@@ -38,7 +38,7 @@ func (s *site) live(ctx context.Context, partitions, shards int) (*live, error) 
 		return nil, err
 	}
 	s.bench.say("waiting for the stream")
-	for range max(1, l.plan.Shards) {
+	for range max(1, len(l.plan.Shards)) {
 		if _, err = l.worker.runs(ctx); err != nil {
 			return nil, errors.Join(err, l.worker.kill())
 		}

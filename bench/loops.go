@@ -59,7 +59,7 @@ func (b *bench) loop(ctx context.Context, _ []string) error {
 	if err != nil {
 		return err
 	}
-	l, err := server.Loop(ctx, job.SegmentRequest{Plan: t.Plan, Shard: job.Shard{Partitions: t.Plan.Partitions}}, stream.Hooks{}, b.stdout)
+	l, err := server.Loop(ctx, job.SegmentRequest{Plan: t.Plan, Shard: job.Shard{Partitions: t.Plan.Partitions()}}, stream.Hooks{}, b.stdout)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,6 +23,14 @@ func (b *bench) machine(loadBefore string) settings {
 		{"load_after", load()},
 		{"go", runtime.Version()},
 		{"commit", b.commit()},
+	}
+}
+
+// warnIfBusy tells people what the figures of a machine with other work to do are worth.
+func (b *bench) warnIfBusy() {
+	var minute float64
+	if _, err := fmt.Sscan(load(), &minute); err == nil && minute > float64(runtime.NumCPU())/2 {
+		b.say("the machine is busy (load %.1f on %d cores): rates and latencies will be worse than it allows", minute, runtime.NumCPU())
 	}
 }
 

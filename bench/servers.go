@@ -81,6 +81,7 @@ type site struct {
 // open starts what is missing and builds the worker. Close the site in any case.
 func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 	s := &site{bench: b, given: f.address[0] != ""}
+	b.warnIfBusy()
 	var err error
 	if s.dir, err = os.MkdirTemp("", "bench-*"); err != nil {
 		return s, fmt.Errorf("make a folder to work in: %w", err)

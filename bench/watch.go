@@ -27,8 +27,8 @@ func (s *site) watch(ctx context.Context, p job.StreamPlan, ends []int64, every 
 		return nil, fmt.Errorf("watch group %s: %w", p.Group, err)
 	}
 	defer c.Close()
-	parts := make([]kafka.TopicPartition, len(p.Partitions))
-	for i, n := range p.Partitions {
+	parts := make([]kafka.TopicPartition, len(p.Partitions()))
+	for i, n := range p.Partitions() {
 		parts[i] = kafka.TopicPartition{Topic: &p.Topic, Partition: n}
 	}
 	var seen []position

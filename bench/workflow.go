@@ -50,10 +50,8 @@ func (s *site) infer(ctx context.Context, p job.StreamPlan) (*running, error) {
 		return nil, err
 	}
 	carried := &job.Carried{Plan: p, Started: time.Now()}
-	for i, partitions := range divided(p.Partitions, p.Shards) {
-		carried.Shards = append(carried.Shards, job.ShardStatus{
-			Shard: job.Shard{ID: i, Partitions: partitions}, State: job.ShardLeasing, Since: time.Now(),
-		})
+	for _, shard := range p.Shards {
+		carried.Shards = append(carried.Shards, job.ShardStatus{Shard: shard, State: job.ShardLeasing, Since: time.Now()})
 	}
 	r := &running{temporal: temporal, id: "bench-" + p.Output}
 	_, err = temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: r.id, TaskQueue: job.StreamQueue},
@@ -63,16 +61,6 @@ func (s *site) infer(ctx context.Context, p job.StreamPlan) (*running, error) {
 		return nil, fmt.Errorf("start workflow %s: %w", r.id, err)
 	}
 	return r, nil
-}
-
-// divided deals partitions out to n shards, in runs of neighbours.
-func divided(partitions []int32, n int) [][]int32 {
-	n = max(1, min(n, len(partitions)))
-	shards := make([][]int32, 0, n)
-	for i := range n {
-		shards = append(shards, partitions[i*len(partitions)/n:(i+1)*len(partitions)/n])
-	}
-	return shards
 }
 
 // stop drains and ends the stream.
