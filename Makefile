@@ -12,7 +12,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build worker and starter into bin/
-	go build -o bin/ ./worker ./starter
+	go build -ldflags "-X main.built=$$(git rev-parse HEAD 2>/dev/null)" -o bin/ ./worker ./starter
 
 devstack: ## build the local stack's one binary (a nested module)
 	go -C devstack build -o ../$(DEVSTACK) .

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 
@@ -27,8 +28,14 @@ type Stream struct {
 	Queue   string // this worker's own task queue
 	Worker  string // identity, for people
 	Console io.Writer
-	Observe func(pipeline string, shard int, p stream.Progress) // metrics
+	Metrics Metrics
 	Logger  *slog.Logger
+}
+
+// Metrics hears how the loops of this process are doing.
+type Metrics interface {
+	Observe(pipeline string, shard int, p stream.Progress)
+	Forget(pipeline string, shard int) // the shard's loop runs here no more
 }
 
 // Discover finds the partitions to read and the model to score with.
@@ -61,16 +68,21 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 	defer cancel(nil)
 	go cancelOnStop(within, activity.GetWorkerStopChannel(ctx), cancel)
 	outcome, last, err := session.Wait(within, func(p stream.Progress) {
-		s.Observe(req.Plan.Pipeline, req.Shard.ID, p)
+		s.Metrics.Observe(req.Plan.Pipeline, req.Shard.ID, p)
 		activity.RecordHeartbeat(ctx, progress(p))
 	})
-	return s.ended(key, outcome, last, err)
+	result, err := s.ended(key, outcome, last, err)
+	if !s.Host.Runs(key) {
+		s.Metrics.Forget(req.Plan.Pipeline, req.Shard.ID)
+	}
+	return result, err
 }
 
 // ended turns the end of a session into the segment's result. Only an end that somebody
 // wanted is one; a lost connection to Temporal leaves the loop running and fails the
 // attempt, which by then Temporal has given up anyway.
 func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress, err error) (job.Segment, error) {
+	var disowned *serviceerror.NotFound
 	switch {
 	case outcome == stream.BudgetSpent:
 		return job.Segment{End: job.EndBudget, Progress: progress(last)}, nil
@@ -83,6 +95,11 @@ func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress,
 	case errors.Is(err, errWorkerStops):
 		return s.drained(key, job.EndLeaving)
 	case temporal.IsCanceledError(err): // asked by the server: the workflow was cancelled
+		return s.drained(key, job.EndStopped)
+	case errors.As(err, &disowned):
+		// Temporal answers, and knows this attempt no more: it was given up while this process
+		// was frozen or cut off. The shard is somebody else's, or the stream has ended.
+		s.Logger.Warn("the shard was taken away; its loop drains", "shard", key, "error", err)
 		return s.drained(key, job.EndStopped)
 	default:
 		s.Logger.Warn("lost touch with Temporal; the loop goes on, and the next segment adopts it", "shard", key, "error", err)
@@ -105,6 +122,7 @@ const drainTime = time.Minute
 
 // Drain ends a shard's loop after the batch in hand, and says where it stood.
 func (s *Stream) Drain(ctx context.Context, req job.ControlRequest) (job.Progress, error) {
+	defer beat(ctx)()
 	p, err := s.Host.Drain(ctx, shardKey(req.Pipeline, req.Shard))
 	if errors.Is(err, stream.ErrNoLoop) {
 		return job.Progress{}, nil
@@ -154,7 +172,7 @@ func progress(p stream.Progress) job.Progress {
 		Records: p.Records, Predictions: p.Predictions, DeadLetters: p.DeadLetters, Commits: p.Commits, Aborts: p.Aborts,
 		RatePerSecond: p.RecordsPerSecond, P50Millis: p.P50Millis, P99Millis: p.P99Millis,
 		Model:     job.ModelRef{Name: p.Model, Version: p.ModelVersion},
-		LastError: p.LastError, LastErrorAt: p.LastErrorAt, At: p.At,
+		LastError: p.LastError, LastErrorAt: p.LastErrorAt, LastCommit: p.LastCommit, At: p.At,
 	}
 	for _, q := range p.Partitions {
 		out.Partitions = append(out.Partitions, job.PartitionProgress{Partition: q.Partition, Offset: q.Next, High: q.High, Lag: q.Lag})

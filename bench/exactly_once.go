@@ -114,7 +114,7 @@ func (b *bench) exactlyOnce(ctx context.Context, args []string) error {
 	c := ledger.count()
 	out := &report{bench: "exactly-once", settings: slices.Concat(settings{
 		{"records", o.records}, {"rate", o.rate}, {"kills", o.kills}, {"signal", "SIGKILL, started again at once"}, {"seed", o.seed},
-		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", l.plan.Shards}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
+		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", len(l.plan.Shards)}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
 		{"reader", string(readCommitted)},
 	}, b.kafkaVersions(s.given), b.machine(before))}
 	reportKills(out, c, kills, successors, seen.at)

@@ -91,7 +91,7 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 	}
 	out := &report{bench: "latency", settings: slices.Concat(settings{
 		{"rate", o.rate}, {"seconds", o.lasts.Seconds()}, {"warmup_seconds", o.warmup.Seconds()}, {"producer_linger_ms", millis(o.linger)},
-		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", l.plan.Shards}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
+		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", len(l.plan.Shards)}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
 		{"from", "the moment a message was due"}, {"to", "its prediction at a read_committed reader"},
 	}, b.kafkaVersions(s.given), b.machine(before))}
 	got.report(out)

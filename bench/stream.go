@@ -153,7 +153,7 @@ func (s *stage) bareOnce(ctx context.Context, p job.StreamPlan, o streamOptions,
 func (s *stage) settings(o streamOptions, p job.StreamPlan) settings {
 	out := settings{
 		{"driver", o.driver}, {"records", o.records}, {"message_bytes", s.messages.bytes()}, {"partitions", o.partitions},
-		{"shards", p.Shards}, {"runs", o.runs}, {"model", p.Model.Name + "@" + p.Model.Version},
+		{"shards", len(p.Shards)}, {"runs", o.runs}, {"model", p.Model.Name + "@" + p.Model.Version},
 	}
 	if d, err := pipelines.Load(pipelineName); err == nil {
 		out = append(out, setting{"delivery", string(d.Stream.Delivery)}, setting{"commit_interval", d.Stream.CommitInterval.String()},

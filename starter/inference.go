@@ -30,6 +30,7 @@ type inferenceAnswer struct {
 	Outcome string `json:"outcome"` // started or attached
 	control.Run
 	TemporalURL string              `json:"temporal_url"`
+	Champion    string              `json:"champion,omitempty"` // MLflow's, when the stream ran already; what it scores with is in Status
 	Status      job.InferenceStatus `json:"status"`
 }
 
@@ -112,6 +113,12 @@ func (a *app) inference(ctx context.Context, name string, o inferenceOptions) er
 	if answer.Outcome == "attached" && (o.start != "" || o.shards != 0 || o.sink != "") {
 		a.console.say("%s\n", style.Warn("The stream ran already, so --start, --shards and --sink were not applied. They are for a new stream: starter stop "+name+" first."))
 	}
+	if answer.Outcome == "attached" {
+		answer.Champion = a.champion(ctx, cfg, answer.Status.Plan.Model.Name)
+		if line := otherChampion(answer); line != "" {
+			a.console.say("%s\n", style.Warn(line))
+		}
+	}
 	if o.detach {
 		a.console.say("\n%s", waysBack(name))
 		return a.emitJSON(answer)
@@ -152,7 +159,7 @@ func attachedScreen(s screen.Style, answer inferenceAnswer, cfg config.Config) s
 	p := answer.Status.Plan
 	rows := [][2]string{
 		{"model", fmt.Sprintf("%s version %s", p.Model.Name, p.Model.Version)},
-		{"reads", fmt.Sprintf("%s at %s, partitions %s", p.Topic, cfg.Kafka.Brokers, partitionList(p.Partitions))},
+		{"reads", fmt.Sprintf("%s at %s, partitions %s", p.Topic, cfg.Kafka.Brokers, partitionList(p.Partitions()))},
 		{"writes", fmt.Sprintf("%s, and what cannot be scored to %s", p.Output, p.DeadLetters)},
 		{"shards", shardList(answer.Status.Shards)},
 		{"Temporal", s.Accent(answer.TemporalURL)},

@@ -27,7 +27,8 @@ type streamReport struct {
 	Rate        float64          `json:"records_per_second"`
 	P50Millis   float64          `json:"p50_ms"` // of the slowest shard
 	P99Millis   float64          `json:"p99_ms"`
-	LastError   string           `json:"last_error,omitempty"`
+	LastError   string           `json:"last_error,omitempty"` // the newest after which its shard has not committed yet
+	LastErrorAt time.Time        `json:"last_error_at,omitzero"`
 	Note        string           `json:"note,omitempty"`
 	Problem     string           `json:"problem,omitempty"` // what could not be found out, and why
 	Started     time.Time        `json:"started,omitzero"`
@@ -38,12 +39,13 @@ type streamReport struct {
 
 // shardReport is one loop.
 type shardReport struct {
-	ID         int     `json:"id"`
-	Partitions []int32 `json:"partitions"`
-	State      string  `json:"state"`
-	Worker     string  `json:"worker,omitempty"`
-	Segment    int64   `json:"segment"`
-	LastError  string  `json:"last_error,omitempty"`
+	ID          int       `json:"id"`
+	Partitions  []int32   `json:"partitions"`
+	State       string    `json:"state"`
+	Worker      string    `json:"worker,omitempty"`
+	Segment     int64     `json:"segment"`
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"` // zero: not known
 }
 
 // partitionState is one input partition.
@@ -109,18 +111,31 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 		r.State, r.Model, r.Note, r.Started = string(status.State), status.Plan.Model, status.Note, status.Started
 	}
 	for _, s := range status.Shards {
-		r.Shards = append(r.Shards, shardReport{
-			ID: s.Shard.ID, Partitions: s.Shard.Partitions, State: string(s.State), Worker: s.Lease.Worker, Segment: s.Segment, LastError: s.LastError,
-		})
-		if _, ok := heartbeat(live.Pending, s.Shard.Partitions); !ok {
+		p, beats := heartbeat(live.Pending, s.Shard.Partitions)
+		if !beats {
 			r.add(s.Last, s.Shard.ID)
 		}
+		r.Shards = append(r.Shards, reportShard(s, beats && p.LastCommit.After(s.Since)))
 	}
 	for _, activity := range live.Pending {
 		if p, ok := activity.Shard(); ok {
 			r.add(p, r.shardOf(p.Partitions[0].Partition))
 		}
 	}
+}
+
+// reportShard leaves out the error that ended a segment once the shard has recovered: a
+// loop has committed since the shard entered its state, which it did after the error.
+func reportShard(s job.ShardStatus, recovered bool) shardReport {
+	r := shardReport{ID: s.Shard.ID, Partitions: s.Shard.Partitions, State: string(s.State), Worker: s.Lease.Worker, Segment: s.Segment}
+	if s.LastError == "" || recovered {
+		return r
+	}
+	r.LastError = s.LastError
+	if s.State == job.ShardLeasing {
+		r.LastErrorAt = s.Since // leasing began with it
+	}
+	return r
 }
 
 // heartbeat finds the live progress of the shard with these partitions.
@@ -157,8 +172,8 @@ func (r *streamReport) add(p job.Progress, shard int) {
 	if r.Model.Name == "" {
 		r.Model = p.Model
 	}
-	if p.LastError != "" {
-		r.LastError = p.LastError
+	if p.LastError != "" && !p.LastCommit.After(p.LastErrorAt) && !p.LastErrorAt.Before(r.LastErrorAt) {
+		r.LastError, r.LastErrorAt = p.LastError, p.LastErrorAt
 	}
 	for _, q := range p.Partitions {
 		r.Partitions = append(r.Partitions, partitionState{Partition: q.Partition, Shard: shard, Offset: q.Offset, End: q.High, Lag: q.Lag})
@@ -197,7 +212,7 @@ func (r *streamReport) sum() {
 	}
 	for _, s := range r.Shards {
 		if s.LastError != "" {
-			r.LastError = s.LastError // newer than the loop's own: the shard is not running
+			r.LastError, r.LastErrorAt = s.LastError, s.LastErrorAt // newer than the loop's own: the shard is not running
 		}
 	}
 	sortPartitions(r.Partitions)

@@ -149,7 +149,7 @@ func statusScreen(s screen.Style, answer statusAnswer, now time.Time) string {
 	}
 	out += streamsTable(s, answer.Streams, now)
 	for _, r := range answer.Streams {
-		out += "\n" + streamDetail(s, r)
+		out += "\n" + streamDetail(s, r, now)
 	}
 	return out
 }

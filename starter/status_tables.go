@@ -66,7 +66,7 @@ func lagText(s screen.Style, lag int64) string {
 }
 
 // streamDetail is a stream's partitions and whatever a person may want to follow up.
-func streamDetail(s screen.Style, r streamReport) string {
+func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 	out := s.Strong(r.Pipeline) + "\n"
 	if len(r.Partitions) > 0 {
 		var rows [][]string
@@ -81,7 +81,7 @@ func streamDetail(s screen.Style, r streamReport) string {
 	}
 	var pairs [][2]string
 	for _, pair := range [][2]string{
-		{"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", s.Warn(r.LastError)},
+		{"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", errorText(s, r, now)},
 		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
 	} {
 		if pair[1] != "" {
@@ -89,6 +89,13 @@ func streamDetail(s screen.Style, r streamReport) string {
 		}
 	}
 	return out + s.Pairs(pairs)
+}
+
+func errorText(s screen.Style, r streamReport, now time.Time) string {
+	if r.LastError == "" || r.LastErrorAt.IsZero() {
+		return s.Warn(r.LastError)
+	}
+	return s.Dim(screen.Span(now.Sub(r.LastErrorAt))+" ago: ") + s.Warn(r.LastError)
 }
 
 func shardCells(r streamReport, p partitionState) (shard, worker string) {

@@ -20,8 +20,8 @@ func streamStatus(state job.StreamState) job.InferenceStatus {
 	return job.InferenceStatus{
 		State: state, Started: noon.Add(-3 * time.Hour), Runs: 2,
 		Plan: job.StreamPlan{
-			Pipeline: "creditcard", Topic: "hello-fraud", Partitions: []int32{0, 1, 2, 3}, Output: "hello-predictions", DeadLetters: "hello-fraud.dlq",
-			Sink: "kafka", Model: job.ModelRef{Name: "creditcard", Version: "3", URL: "http://localhost:5000/#/models/creditcard/versions/3"}, Shards: 2,
+			Pipeline: "creditcard", Topic: "hello-fraud", Shards: []job.Shard{{ID: 0, Partitions: []int32{0, 1}}, {ID: 1, Partitions: []int32{2, 3}}}, Output: "hello-predictions", DeadLetters: "hello-fraud.dlq",
+			Sink: "kafka", Model: job.ModelRef{Name: "creditcard", Version: "3", URL: "http://localhost:5000/#/models/creditcard/versions/3"},
 		},
 		Shards: []job.ShardStatus{
 			{Shard: job.Shard{ID: 0, Partitions: []int32{0, 1}}, State: job.ShardRunning, Lease: job.Lease{Worker: "host-a/0"}, Segment: 12},

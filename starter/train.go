@@ -25,9 +25,14 @@ type trainOptions struct {
 type trainAnswer struct {
 	Outcome string `json:"outcome"` // started, promoted, rejected, detached
 	control.Run
-	TemporalURL string           `json:"temporal_url"`
-	MLflowURL   string           `json:"mlflow_url"`
-	Result      *job.TrainResult `json:"result,omitempty"`
+	TemporalURL string `json:"temporal_url"`
+	MLflowURL   string `json:"mlflow_url"`
+
+	// StreamVersion is set if the new model was promoted and the pipeline's stream runs
+	// with another version: this one, until it is stopped and started again.
+	StreamVersion string `json:"stream_version,omitempty"`
+
+	Result *job.TrainResult `json:"result,omitempty"`
 }
 
 func (a *app) trainCommand() *cobra.Command {
@@ -108,8 +113,12 @@ func (a *app) train(ctx context.Context, name string, o trainOptions) error {
 	answer.Result, answer.Outcome, answer.MLflowURL = &result, "rejected", result.Logged.RunURL
 	if result.Decision.Promote {
 		answer.Outcome = "promoted"
+		answer.StreamVersion = a.outdatedStream(ctx, temporal, result)
 	}
 	a.console.say("\n%s", resultScreen(style, result, answer.TemporalURL))
+	if result.Decision.Promote {
+		a.console.say("\n%s", nextStep(style, result, answer.StreamVersion))
+	}
 	if err := a.emitJSON(answer); err != nil {
 		return err
 	}

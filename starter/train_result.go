@@ -40,11 +40,7 @@ func resultScreen(s screen.Style, r job.TrainResult, temporalURL string) string 
 	if v.ChampionProblems != "" {
 		rows = append([][2]string{{"champion", s.Warn(v.ChampionProblems)}}, rows...)
 	}
-	out += s.Pairs(rows)
-	if r.Decision.Promote {
-		out += fmt.Sprintf("\nNext: starter inference %s\n", r.Pipeline)
-	}
-	return out
+	return out + s.Pairs(rows)
 }
 
 // measure is one line of the comparison; better tells which direction is good, 0 none.

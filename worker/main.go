@@ -106,14 +106,14 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	if err != nil {
 		return nil, err
 	}
-	models := &registry.Registry{MLflow: mlflow}
+	models := &registry.Registry{MLflow: mlflow, Cache: cacheFolder(cfg.Worker.Cache), Logger: log}
 	trainer := &training.Trainer{
 		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load, Logger: log,
 		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
 	}
-	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Pipeline: pipelines.Load, Logger: log}
+	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log}
 	p.register(&activities.Training{Trainer: trainer}, &activities.Stream{
-		Serving: server, Host: p.host, Queue: p.queue(), Worker: p.identity, Console: stdout, Observe: p.metrics.observe, Logger: log,
+		Serving: server, Host: p.host, Queue: p.queue(), Worker: p.identity, Console: stdout, Metrics: p.metrics, Logger: log,
 	})
 	return p, nil
 }
@@ -173,6 +173,8 @@ func (p *process) run(ctx context.Context) error {
 
 	<-ctx.Done()
 	p.log.Info("draining: loops finish their batch, commit, and hand their shards back", "at most", p.cfg.Worker.Drain)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Worker.Drain)
+	defer cancel()
 	done := make(chan struct{})
 	for _, w := range p.workers {
 		go func() { w.Stop(); done <- struct{}{} }()
@@ -181,8 +183,6 @@ func (p *process) run(ctx context.Context) error {
 		<-done
 	}
 	// Loops that nobody drives any more, as after an outage of Temporal.
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Worker.Drain)
-	defer cancel()
 	if err := p.host.Close(last); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}
@@ -239,6 +239,18 @@ func (l lookup) Environ() []string {
 
 func (l lookup) LookupEnv(key string) (string, bool) { v, ok := l[key]; return v, ok }
 
+// cacheFolder is where downloaded models stay. Without one, a restart needs MLflow.
+func cacheFolder(configured string) string {
+	if configured != "" {
+		return configured
+	}
+	user, err := os.UserCacheDir()
+	if err != nil {
+		return filepath.Join(os.TempDir(), "temporal-streaming", "models")
+	}
+	return filepath.Join(user, "temporal-streaming", "models")
+}
+
 // Kafka is the connection that the settings describe.
 func Kafka(k config.Kafka) stream.Kafka {
 	return stream.Kafka{
@@ -247,8 +259,14 @@ func Kafka(k config.Kafka) stream.Kafka {
 	}
 }
 
+// built is the Git commit, where the linker was told (the Makefile does).
+var built string
+
 // commit is the Git commit that the program was built from, if the build recorded it.
 func commit() string {
+	if built != "" {
+		return built
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return ""

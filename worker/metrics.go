@@ -62,9 +62,9 @@ func newMetrics() *metrics {
 	return m
 }
 
-// observe adds what happened since the shard's last report. A loop that started anew
+// Observe adds what happened since the shard's last report. A loop that started anew
 // counts from zero again, which shows as a total that has fallen.
-func (m *metrics) observe(pipeline string, shard int, p stream.Progress) {
+func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 	key := fmt.Sprintf("%s/%d", pipeline, shard)
 	m.mu.Lock()
 	before := m.last[key]
@@ -94,6 +94,22 @@ func (m *metrics) observe(pipeline string, shard int, p stream.Progress) {
 	m.rate.WithLabelValues(pipeline, id).Set(p.RecordsPerSecond)
 	m.latency.WithLabelValues(pipeline, id, "0.5").Set(p.P50Millis / 1000)
 	m.latency.WithLabelValues(pipeline, id, "0.99").Set(p.P99Millis / 1000)
+}
+
+// Forget takes the gauges of a shard away that is run elsewhere now, or not at all: the
+// last lag of a stream that was stopped is no lag. Its totals stay.
+func (m *metrics) Forget(pipeline string, shard int) {
+	key := fmt.Sprintf("%s/%d", pipeline, shard)
+	m.mu.Lock()
+	last := m.last[key]
+	delete(m.last, key)
+	m.mu.Unlock()
+	for _, q := range last.Partitions {
+		m.lag.DeleteLabelValues(pipeline, strconv.Itoa(int(q.Partition)))
+	}
+	id := strconv.Itoa(shard)
+	m.rate.DeleteLabelValues(pipeline, id)
+	m.latency.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline, "shard": id})
 }
 
 // serve answers /metrics and /healthz until ctx ends. A taken port is no reason not to

@@ -86,7 +86,7 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 	return &job.StopReceipt{Shards: s.status.Shards}, cancelled
 }
 
-// discover asks Kafka for the partitions and MLflow for the model, once in the life
+// discover asks Kafka for the partitions, divides them, and asks MLflow for the model, once in the life
 // of the stream; later runs carry the answer.
 func (s *inference) discover(ctx workflow.Context) error {
 	if s.discovered {
@@ -97,25 +97,12 @@ func (s *inference) discover(ctx workflow.Context) error {
 	if err := workflow.ExecuteActivity(lookup(ctx, "find topics, partitions and the model"), a.Discover, s.req).Get(ctx, &s.status.Plan); err != nil {
 		return err
 	}
-	for i, partitions := range divide(s.status.Plan.Partitions, s.status.Plan.Shards) {
-		s.status.Shards = append(s.status.Shards, job.ShardStatus{
-			Shard: job.Shard{ID: i, Partitions: partitions}, State: job.ShardLeasing, Since: workflow.Now(ctx),
-		})
+	for _, shard := range s.status.Plan.Shards {
+		s.status.Shards = append(s.status.Shards, job.ShardStatus{Shard: shard, State: job.ShardLeasing, Since: workflow.Now(ctx)})
 	}
 	s.discovered = true
 	mark(ctx, modelVersion.ValueSet(s.status.Plan.Model.Version))
 	return nil
-}
-
-// divide deals partitions out to at most n shards, in runs of neighbours whose
-// lengths differ by one at most.
-func divide(partitions []int32, n int) [][]int32 {
-	n = max(1, min(n, len(partitions)))
-	shards := make([][]int32, 0, n)
-	for i := range n {
-		shards = append(shards, partitions[i*len(partitions)/n:(i+1)*len(partitions)/n])
-	}
-	return shards
 }
 
 // runShards returns when every shard has ended.

@@ -3,7 +3,6 @@ package workflows
 import (
 	"context"
 	"errors"
-	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +21,12 @@ type environment struct {
 	env *testsuite.TestWorkflowEnvironment
 }
 
+// dealt is four partitions in so many shards.
+var dealt = map[int][]job.Shard{
+	1: {{ID: 0, Partitions: []int32{0, 1, 2, 3}}},
+	2: {{ID: 0, Partitions: []int32{0, 1}}, {ID: 1, Partitions: []int32{2, 3}}},
+}
+
 func inferenceEnvironment(t *testing.T, shards int) *environment {
 	t.Helper()
 	var suite testsuite.WorkflowTestSuite
@@ -30,7 +35,7 @@ func inferenceEnvironment(t *testing.T, shards int) *environment {
 	var a *activities.Stream
 	w.env.RegisterActivity(a)
 	w.env.OnActivity(a.Discover, mock.Anything, mock.Anything).Return(job.StreamPlan{
-		Pipeline: "creditcard", Topic: "hello-fraud", Partitions: []int32{0, 1, 2, 3}, Shards: shards,
+		Pipeline: "creditcard", Topic: "hello-fraud", Shards: dealt[shards],
 		Model: job.ModelRef{Name: "creditcard", Version: "1"}, SegmentLasts: job.Duration(time.Minute),
 	}, nil).Maybe()
 	w.env.OnActivity(a.Lease, mock.Anything, mock.Anything).Return(job.Lease{Queue: "worker/host/0", Worker: "host/0"}, nil).Maybe()
@@ -47,16 +52,6 @@ func (w *environment) stop(reason string, got *job.StopReceipt) {
 			}
 		},
 	}, job.StopRequest{Reason: reason, By: "test"})
-}
-
-func TestPartitionsAreDealtOutInRuns(t *testing.T) {
-	got := divide([]int32{0, 1, 2, 3, 4}, 2)
-	if len(got) != 2 || !slices.Equal(got[0], []int32{0, 1}) || !slices.Equal(got[1], []int32{2, 3, 4}) {
-		t.Errorf("got %v", got)
-	}
-	if got := divide([]int32{7}, 4); len(got) != 1 {
-		t.Errorf("one partition was dealt to %d shards", len(got))
-	}
 }
 
 func TestSegmentsFollowOneAnotherUntilTheStreamIsStopped(t *testing.T) {

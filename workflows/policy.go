@@ -90,13 +90,14 @@ func segment(ctx workflow.Context, lease job.Lease, lasts time.Duration, summary
 	})
 }
 
-// control reaches a running loop. A worker that does not pick it up is gone, and
-// whoever asked goes on without it.
+// control reaches a running loop. A worker that does not pick it up, or stops to
+// heartbeat, is gone or frozen, and whoever asked goes on without it.
 func control(ctx workflow.Context, lease job.Lease, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              lease.Queue,
 		ScheduleToStartTimeout: 5 * time.Second,
 		StartToCloseTimeout:    drain,
+		HeartbeatTimeout:       5 * time.Second,
 		RetryPolicy:            once(),
 		Summary:                summary,
 	})

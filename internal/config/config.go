@@ -78,6 +78,7 @@ type Worker struct {
 	MetricsAddress string        `env:"WORKER_METRICS_ADDRESS" envDefault:"127.0.0.1:9464"`
 	Slot           int           `env:"WORKER_SLOT" envDefault:"-1"` // -1: the first free one on this host
 	Drain          time.Duration `env:"WORKER_DRAIN" envDefault:"30s"`
+	Cache          string        `env:"WORKER_CACHE"` // folder for downloaded models; default: in the user's cache folder
 }
 
 // Load reads the settings from environ ("KEY=value" strings) and the local stack's file.

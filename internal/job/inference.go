@@ -29,21 +29,33 @@ type StreamPlan struct {
 	Pipeline     string   `json:"pipeline"`
 	Group        string   `json:"group"` // Kafka consumer group that holds the offsets
 	Topic        string   `json:"topic"`
-	Partitions   []int32  `json:"partitions"`
+	Shards       []Shard  `json:"shards"` // the division of the input's partitions
 	Output       string   `json:"output"`
 	DeadLetters  string   `json:"dead_letters"`
 	Sink         string   `json:"sink"`
 	Start        string   `json:"start"` // where partitions begin that have no committed offset
 	Model        ModelRef `json:"model"`
-	Shards       int      `json:"shards"`
 	SegmentLasts Duration `json:"segment_lasts"`
 }
 
-// ModelRef names a registered model that a stream scores with.
+// Partitions are those of all shards.
+func (p StreamPlan) Partitions() []int32 {
+	var all []int32
+	for _, s := range p.Shards {
+		all = append(all, s.Partitions...)
+	}
+	return all
+}
+
+// ModelRef names a registered model that a stream scores with. The digests pin its
+// files: whoever opens it gets these bytes or an error, whatever the registry says later.
 type ModelRef struct {
-	Name    string `json:"name"`
-	Version string `json:"version"`
-	URL     string `json:"url,omitempty"`
+	Name       string `json:"name"`
+	Version    string `json:"version"`
+	URL        string `json:"url,omitempty"`
+	ONNX       string `json:"onnx_sha256,omitempty"`
+	Definition string `json:"pipeline_sha256,omitempty"`
+	Spec       string `json:"features_sha256,omitempty"`
 }
 
 // Shard is a set of input partitions that one loop owns. Its partitions, and
@@ -104,6 +116,7 @@ type Progress struct {
 	Model         ModelRef            `json:"model"`
 	LastError     string              `json:"last_error,omitempty"`
 	LastErrorAt   time.Time           `json:"last_error_at,omitzero"`
+	LastCommit    time.Time           `json:"last_commit,omitzero"`
 	At            time.Time           `json:"at"`
 }
 

@@ -14,6 +14,7 @@ import (
 	"log/slog"
 	"time"
 
+	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/registry"
@@ -28,13 +29,15 @@ var ErrRequest = errors.New("invalid request")
 type Server struct {
 	Kafka    stream.Kafka
 	Models   *registry.Registry
+	Store    artifact.Store // remembers who owned which partitions
 	Pipeline func(name string) (*pipeline.Definition, error)
 	Logger   *slog.Logger
 }
 
-// Plan finds what a stream needs to begin: the input's partitions, the topics to write
-// to, which are made where they are missing, and the model. The request overrides the
-// pipeline's own settings.
+// Plan finds what a stream needs to begin: the input's partitions, divided into shards,
+// the topics to write to, which are made where they are missing, and the model. The
+// request overrides the pipeline's own settings. When it returns, owners under another
+// division of the partitions can commit no more.
 func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.StreamPlan, error) {
 	fail := func(err error) (job.StreamPlan, error) {
 		return job.StreamPlan{}, fmt.Errorf("plan stream %s: %w", req.Pipeline, err)
@@ -49,7 +52,7 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if _, err := stream.ParseStart(req.Start); err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
 	}
-	version, err := s.Models.Find(ctx, d.Name, or(req.Model, registry.Champion))
+	model, err := s.Models.Find(ctx, d.Name, or(req.Model, registry.Champion))
 	if err != nil {
 		return fail(err)
 	}
@@ -64,14 +67,23 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	plan := job.StreamPlan{
 		Pipeline: d.Name, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
 		DeadLetters: d.Sink.DeadLetters, Sink: or(req.Sink, string(d.Sink.Kind)), Start: req.Start,
-		Model:  job.ModelRef{Name: version.Name, Version: version.Number, URL: version.URL},
-		Shards: d.Stream.Shards, SegmentLasts: job.Duration(d.Stream.Segment),
+		Model: job.ModelRef{
+			Name: model.Name, Version: model.Number, URL: model.URL,
+			ONNX: model.ONNX, Definition: model.Definition, Spec: model.Spec,
+		},
+		SegmentLasts: job.Duration(d.Stream.Segment),
 	}
+	partitions := make([]int32, n)
+	for p := range partitions {
+		partitions[p] = int32(p)
+	}
+	shards := d.Stream.Shards
 	if req.Shards > 0 {
-		plan.Shards = req.Shards
+		shards = req.Shards
 	}
-	for p := range n {
-		plan.Partitions = append(plan.Partitions, int32(p))
+	plan.Shards = divide(partitions, shards)
+	if err := s.claim(ctx, d.Name, d.Source.Topic, plan.Shards); err != nil {
+		return fail(err)
 	}
 	return plan, nil
 }
@@ -90,7 +102,8 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
 	}
-	bundle, err := s.Models.Open(ctx, req.Plan.Model.Name, req.Plan.Model.Version)
+	m := req.Plan.Model
+	bundle, err := s.Models.Open(ctx, registry.Pinned{Name: m.Name, Number: m.Version, ONNX: m.ONNX, Definition: m.Definition, Spec: m.Spec})
 	if err != nil {
 		return fail(err)
 	}

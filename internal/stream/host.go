@@ -250,6 +250,14 @@ func (l *hosted) final() Progress {
 	return p
 }
 
+// Runs tells whether the loop of a shard runs here.
+func (h *Host) Runs(key string) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	_, running := h.loops[key]
+	return running
+}
+
 // Detach ends the session of a shard and leaves its loop running.
 func (h *Host) Detach(key string) error {
 	h.mu.Lock()

@@ -25,7 +25,11 @@ func (t *Trainer) Validate(ctx context.Context, req job.ValidateRequest) (job.Va
 	fail := func(err error) (job.Validated, error) {
 		return job.Validated{}, fmt.Errorf("validate %s version %s: %w", req.Logged.Model, req.Logged.Version, err)
 	}
-	candidate, err := t.Models.Open(ctx, req.Logged.Model, req.Logged.Version)
+	pinned, err := t.Models.Find(ctx, req.Logged.Model, req.Logged.Version)
+	if err != nil {
+		return fail(err)
+	}
+	candidate, err := t.Models.Open(ctx, pinned)
 	if err != nil {
 		return fail(err)
 	}
@@ -99,7 +103,7 @@ func (t *Trainer) champion(ctx context.Context, in job.Ingested, name, version s
 	if err != nil {
 		return nil, "", "", err
 	}
-	bundle, err := t.Models.Open(ctx, v.Name, v.Number)
+	bundle, err := t.Models.Open(ctx, v)
 	if isDamaged(err) {
 		return nil, v.Number, err.Error(), nil
 	}

@@ -66,6 +66,23 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		worker = second
 	})
 
+	// An owner that is frozen while the stream is divided anew must not come back beside
+	// the new owners: their transactional ids are others, and would not fence it.
+	phase("divided anew while an owner is frozen", func() {
+		worker.signal(syscall.SIGSTOP)
+		second := w.worker()
+		w.must(nil, "stop", "creditcard", "--reason", "to divide it anew")
+		w.must(nil, "inference", "creditcard", "--detach", "--shards", "2")
+		second.await("stream runs", time.Minute)
+		worker.signal(syscall.SIGCONT)
+		worker = second
+	})
+	worker.kill()
+	w.StopNow(t, stack.MLflow)
+	worker = w.worker()
+	phase("worker restarted while MLflow is away", func() {})
+	w.StartService(t, stack.MLflow)
+
 	eventually(t, 30*time.Second, func() error {
 		var s struct {
 			Streams []struct {

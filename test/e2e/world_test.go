@@ -57,7 +57,7 @@ func newWorld(t *testing.T, kafka string) *world {
 
 // environ keeps the slots of this world's workers apart from those of others.
 func (w *world) environ() []string {
-	return append(w.Environ(), "TMPDIR="+w.dir, "WORKER_METRICS_ADDRESS=127.0.0.1:0", "NO_COLOR=1", "WORKER_DRAIN=15s")
+	return append(w.Environ(), "TMPDIR="+w.dir, "WORKER_METRICS_ADDRESS=127.0.0.1:0", "NO_COLOR=1", "WORKER_DRAIN=15s", "WORKER_CACHE="+filepath.Join(w.dir, "models"))
 }
 
 // starter runs a command to its end.
