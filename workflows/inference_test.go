@@ -113,6 +113,34 @@ func TestShardOfADeadWorkerIsLeasedAgain(t *testing.T) {
 	}
 }
 
+func TestDeathsThatAreFarApartDoNotAddUp(t *testing.T) {
+	w := inferenceEnvironment(t, 1)
+	var a *activities.Stream
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(job.Segment{},
+		temporal.NewApplicationError("the worker host/0 died and has started again", "WorkerRestarted")).After(time.Minute)
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() {
+		v, err := w.env.QueryWorkflow(job.StatusQuery)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		var s job.InferenceStatus
+		if err := v.Get(&s); err != nil {
+			t.Error(err)
+		}
+		if s.Shards[0].Segment < 5 || s.Shards[0].Failures != 1 {
+			t.Errorf("%d failures after %d segments of a minute, want 1", s.Shards[0].Failures, s.Shards[0].Segment)
+		}
+		w.stop("done", &receipt)
+	}, 330*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestStreamWithoutAModelFailsWithASentence(t *testing.T) {
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestWorkflowEnvironment()

@@ -103,6 +103,9 @@ func control(ctx workflow.Context, lease job.Lease, summary string) workflow.Con
 	})
 }
 
+// healthy is how long a segment must have run for its end to count as a first failure.
+const healthy = 5 * time.Second
+
 // drain is the longest that finishing a batch and committing it may take; the
 // clients' own timeouts are shorter.
 const drain = 90 * time.Second

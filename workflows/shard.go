@@ -115,13 +115,18 @@ func (s *inference) control(sh *job.ShardStatus) job.ControlRequest {
 	return job.ControlRequest{Pipeline: s.req.Pipeline, Shard: sh.Shard}
 }
 
-// note keeps the outcome of a segment for people. A cancelled run is no failure.
+// note keeps the outcome of a segment for people. A cancelled run is no failure. Only
+// failures in quick succession add up: a worker that dies once a minute is leased again
+// at once each time.
 func (s *inference) note(ctx workflow.Context, sh *job.ShardStatus, err error) {
 	switch {
 	case err == nil:
 		sh.Failures, sh.LastError = 0, ""
 	case temporal.IsCanceledError(err):
 	default:
+		if sh.State == job.ShardRunning && workflow.Now(ctx).Sub(sh.Since) > healthy {
+			sh.Failures = 0
+		}
 		sh.Failures++
 		sh.LastError = segmentError(err)
 	}
