@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"go.temporal.io/api/common/v1"
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
@@ -48,6 +49,11 @@ func releaseWorkflow(ctx context.Context, c client.Client, namespace, id, run, i
 	for _, a := range w.PendingActivities {
 		if a.State != enums.PENDING_ACTIVITY_STATE_STARTED || a.LastWorkerIdentity != identity {
 			continue
+		}
+		// The workflow's next task would wait for the dead process's sticky queue first.
+		sticky := &workflowservice.ResetStickyTaskQueueRequest{Namespace: namespace, Execution: &common.WorkflowExecution{WorkflowId: id, RunId: run}}
+		if _, err := c.WorkflowService().ResetStickyTaskQueue(ctx, sticky); err != nil {
+			log.Warn("could not reset the sticky queue; the release takes half a second longer", "workflow", id, "error", err)
 		}
 		cause := temporal.NewApplicationError("the worker "+identity+" died and has started again", "WorkerRestarted")
 		err := c.CompleteActivityByID(ctx, namespace, id, run, a.ActivityId, nil, cause)
