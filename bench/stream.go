@@ -83,7 +83,7 @@ func (b *bench) stream(ctx context.Context, args []string) error {
 		output := fmt.Sprintf("%s-%d", s.output, i+1)
 		topics = append(topics, output, output+".dlq", output+"-bare")
 		b.say("drain %d of %d, by the %s", i+1, o.runs, o.driver)
-		d := drained{}
+		var d drained
 		if p, d, err = st.once(ctx, server, o, output); err != nil {
 			return err
 		}

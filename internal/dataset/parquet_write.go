@@ -36,8 +36,8 @@ func WriteParquet(w io.Writer, t Table) error {
 // ParquetWriter writes a Parquet file row by row in bounded memory. The bytes are those of WriteParquet.
 type ParquetWriter struct {
 	columns []Column
-	file    *parquet.Writer
-	pending [][]float64 // by column, at most rowGroupRows
+	file    *parquet.GenericWriter[any] // rows go in by column; the type parameter is of no use to us
+	pending [][]float64                 // by column, at most rowGroupRows
 }
 
 // NewParquetWriter starts a file. Without Close the file is not readable.
@@ -53,7 +53,7 @@ func NewParquetWriter(w io.Writer, columns []Column) (*ParquetWriter, error) {
 		}
 		root.fields = append(root.fields, namedField{Node: parquet.Encoded(node, &parquet.Plain), name: c.Name})
 	}
-	file := parquet.NewWriter(w,
+	file := parquet.NewGenericWriter[any](w,
 		parquet.NewSchema("table", root),
 		parquet.Compression(&zstd.Codec{Level: zstd.SpeedDefault}),
 		parquet.CreatedBy("temporal-streaming", "1", ""), // the default names the build, and equal tables would differ
