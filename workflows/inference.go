@@ -37,6 +37,8 @@ type inference struct {
 	stopping   bool  // drain and end
 	rolling    bool  // end the segments, keep the loops, continue as new
 	failed     error // Discover did not succeed
+
+	ends []job.End // how the last segment of each shard ended; empty: with an error, or there was none
 }
 
 func (s *inference) setup(ctx workflow.Context) error {
@@ -71,13 +73,15 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 	s.show(ctx, job.StreamRunning)
 	s.runShards(ctx)
 
-	cancelled := ctx.Err()
-	if s.rolling && !s.stopping && cancelled == nil {
-		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
-			return nil, err
+	if s.rolling && ctx.Err() == nil {
+		// A stop that comes now is for this history to answer, not for the next.
+		_ = workflow.Await(ctx, func() bool { return s.stopping || workflow.AllHandlersFinished(ctx) })
+		if !s.stopping && ctx.Err() == nil {
+			return nil, workflow.NewContinueAsNewError(ctx, Inference, s.carry())
 		}
-		return nil, workflow.NewContinueAsNewError(ctx, Inference, s.carry())
 	}
+	cancelled := ctx.Err()
+	s.release(ctx)
 	s.show(ctx, job.StreamStopped)
 	last, _ := workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(last, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
@@ -105,14 +109,29 @@ func (s *inference) discover(ctx workflow.Context) error {
 	return nil
 }
 
-// runShards returns when every shard has ended.
+// runShards returns when no segment runs any more.
 func (s *inference) runShards(ctx workflow.Context) {
+	s.ends = make([]job.End, len(s.status.Shards))
+	s.each(ctx, s.runShard)
+}
+
+// release drains what may still run, and leaves every shard stopped.
+func (s *inference) release(ctx workflow.Context) {
+	last, _ := workflow.NewDisconnectedContext(ctx)
+	s.each(last, func(ctx workflow.Context, i int) {
+		s.drain(ctx, i)
+		s.enter(ctx, &s.status.Shards[i], job.ShardStopped)
+	})
+}
+
+// each does something for all shards at once.
+func (s *inference) each(ctx workflow.Context, do func(workflow.Context, int)) {
 	all := workflow.NewWaitGroup(ctx)
 	for i := range s.status.Shards {
 		all.Add(1)
 		workflow.GoNamed(ctx, fmt.Sprintf("shard-%d", i), func(ctx workflow.Context) {
 			defer all.Done()
-			s.runShard(ctx, &s.status.Shards[i])
+			do(ctx, i)
 		})
 	}
 	last, _ := workflow.NewDisconnectedContext(ctx)

@@ -176,6 +176,34 @@ func TestLongHistoryContinuesAsNewWithItsState(t *testing.T) {
 	}
 }
 
+func TestStopDuringTheChangeOfHistoriesStillStops(t *testing.T) {
+	w := inferenceEnvironment(t, 2)
+	var a *activities.Stream
+	budget := job.Segment{End: job.EndBudget, Progress: job.Progress{Records: 5}}
+	of := func(shard int) any {
+		return mock.MatchedBy(func(req job.SegmentRequest) bool { return req.Shard.ID == shard })
+	}
+	w.env.OnActivity(a.Segment, mock.Anything, of(0)).Return(budget, nil).After(time.Minute)
+	w.env.OnActivity(a.Segment, mock.Anything, of(1)).Return(budget, nil).After(100 * time.Second)
+	w.env.OnActivity(a.Detach, mock.Anything, mock.Anything).Return(nil).After(10 * time.Second).Maybe()
+	drained := 0
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(func(context.Context, job.ControlRequest) (job.Progress, error) {
+		drained++
+		return job.Progress{Records: 6, Partitions: []job.PartitionProgress{{Partition: 0, Offset: 6}}}, nil
+	})
+	// Shard 1 sees it first, at 100 s; shard 0 is told to detach, and is still at it when the stop comes.
+	w.env.RegisterDelayedCallback(func() { w.env.SetContinueAsNewSuggested(true) }, 90*time.Second)
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() { w.stop("in the middle of it", &receipt) }, 115*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatalf("got %v, want a stopped stream", err)
+	}
+	if drained != 2 || len(receipt.Shards) != 2 || receipt.Shards[0].State != job.ShardStopped || receipt.Shards[0].Last.Records != 6 {
+		t.Errorf("%d loops drained, receipt %+v; want both, where they stood", drained, receipt)
+	}
+}
+
 func TestBackoffStartsAtOnceAndIsBounded(t *testing.T) {
 	if backoff(1) != 0 || backoff(2) != 100*time.Millisecond || backoff(3) != 200*time.Millisecond || backoff(1000) != 10*time.Second {
 		t.Errorf("backoff is %v, %v, %v, ... %v", backoff(1), backoff(2), backoff(3), backoff(1000))

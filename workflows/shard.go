@@ -16,7 +16,8 @@ import (
 // segment (its budget, a dead worker, a fenced loop, Kafka away for good), the answer
 // is the same: lease again. The new loop fences the old one in Kafka, so two attempts
 // that live at once cannot both commit.
-func (s *inference) runShard(ctx workflow.Context, sh *job.ShardStatus) {
+func (s *inference) runShard(ctx workflow.Context, i int) {
+	sh := &s.status.Shards[i]
 	for !s.ending() && ctx.Err() == nil {
 		s.enter(ctx, sh, job.ShardLeasing)
 		lease, err := s.lease(ctx, sh)
@@ -26,7 +27,7 @@ func (s *inference) runShard(ctx workflow.Context, sh *job.ShardStatus) {
 		if err == nil {
 			sh.Lease = lease
 			s.enter(ctx, sh, job.ShardRunning)
-			err = s.segment(ctx, sh)
+			s.ends[i], err = s.segment(ctx, sh)
 		}
 		s.note(ctx, sh, err)
 		if wait := backoff(sh.Failures); wait > 0 && !s.ending() {
@@ -38,11 +39,6 @@ func (s *inference) runShard(ctx workflow.Context, sh *job.ShardStatus) {
 			workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
 		}
 	}
-	if s.rolling && !s.stopping && ctx.Err() == nil {
-		return // the next history takes it from here
-	}
-	s.release(ctx, sh)
-	s.enter(ctx, sh, job.ShardStopped)
 }
 
 // lease waits for a worker, and gives up when the stream ends meanwhile.
@@ -64,7 +60,7 @@ func (s *inference) lease(ctx workflow.Context, sh *job.ShardStatus) (job.Lease,
 // segment runs one segment and keeps its checkpoint. When the stream is to end, the
 // running loop is told on its worker's own queue; if nobody answers there, the
 // segment is cancelled, which a live worker also answers with a checkpoint.
-func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) error {
+func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End, error) {
 	var a *activities.Stream
 	s.segments++
 	sh.Segment = s.segments
@@ -87,22 +83,22 @@ func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) error {
 	var done job.Segment
 	last, _ := workflow.NewDisconnectedContext(ctx)
 	if err := running.Get(last, &done); err != nil {
-		return err
+		return "", err
 	}
 	sh.Last = done.Progress
-	return nil
+	return done.End, nil
 }
 
-// release drains a loop that may live on without a segment, as it does while
-// Temporal is away. A worker that does not answer has none.
-func (s *inference) release(ctx workflow.Context, sh *job.ShardStatus) {
-	if sh.Failures == 0 || sh.Lease.Queue == "" {
+// drain ends a loop that may live on without a segment, as it does between two of them
+// and while Temporal is away. A worker that does not answer has none.
+func (s *inference) drain(ctx workflow.Context, i int) {
+	sh := &s.status.Shards[i]
+	if s.ends[i] == job.EndStopped || s.ends[i] == job.EndLeaving || sh.Lease.Queue == "" {
 		return
 	}
 	var a *activities.Stream
-	last, _ := workflow.NewDisconnectedContext(ctx)
 	var stood job.Progress
-	if err := workflow.ExecuteActivity(control(last, sh.Lease, "drain "+shardName(sh)), a.Drain, s.control(sh)).Get(last, &stood); err != nil {
+	if err := workflow.ExecuteActivity(control(ctx, sh.Lease, "drain "+shardName(sh)), a.Drain, s.control(sh)).Get(ctx, &stood); err != nil {
 		workflow.GetLogger(ctx).Info("no loop to drain", "shard", sh.Shard.ID, "worker", sh.Lease.Worker, "error", err)
 		return
 	}
