@@ -10,7 +10,9 @@ RUN CGO_ENABLED=1 go build -trimpath -ldflags='-s -w' -o /out/ ./worker ./starte
 FROM debian:12.12-slim
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/worker /out/starter /usr/local/bin/
-RUN useradd --system --uid 10001 --no-create-home worker
+# Models that were downloaded once stay here, so that a restart needs no MLflow.
+ENV WORKER_CACHE=/var/lib/temporal-streaming/models
+RUN useradd --system --uid 10001 --no-create-home worker && install -d -o 10001 "$WORKER_CACHE"
 USER 10001
 # Prometheus comes from another container.
 ENV WORKER_METRICS_ADDRESS=0.0.0.0:9464
