@@ -35,13 +35,13 @@ func trainDetails(t *training) string {
 	if d := t.ingested.Dataset; d.Name != "" {
 		b = fmt.Appendf(b, "**%s** on `%s`%s\n\n", t.req.Pipeline, d.URI, simulated(d))
 	}
-	b = append(b, "| step | state | took | result |\n|---|---|---|---|\n"...)
+	b = tableHead(b, "step", "state", "took", "result")
 	for _, s := range t.progress.Steps {
 		took := ""
 		if !s.Ended.IsZero() {
 			took = s.Ended.Sub(s.Started).Round(10 * time.Millisecond).String()
 		}
-		b = fmt.Appendf(b, "| %s | %s | %s | %s |\n", s.Name, s.State, took, strings.ReplaceAll(s.Detail, "|", `\|`))
+		b = tableRow(b, s.Name, string(s.State), took, s.Detail)
 	}
 	if t.logged.RunURL != "" {
 		b = fmt.Appendf(b, "\n[MLflow run](%s) · [version %s](%s)\n", t.logged.RunURL, t.logged.Version, t.logged.VersionURL)
@@ -99,13 +99,28 @@ func streamDetails(s *job.InferenceStatus) string {
 	if s.Note != "" {
 		b = fmt.Appendf(b, "\n\n%s", s.Note)
 	}
-	b = append(b, "\n\n| shard | partitions | state | worker | segment | offsets | last error |\n|---|---|---|---|---|---|---|\n"...)
+	b = append(b, "\n\n"...)
+	b = tableHead(b, "shard", "partitions", "state", "worker", "segment", "offsets", "last error")
 	for _, sh := range s.Shards {
-		b = fmt.Appendf(b, "| %d | %v | %s | %s | %d | %s | %s |\n", sh.Shard.ID, sh.Shard.Partitions, sh.State, sh.Lease.Worker,
-			sh.Segment, offsets(sh.Last), strings.ReplaceAll(sh.LastError, "|", `\|`))
+		b = tableRow(b, fmt.Sprint(sh.Shard.ID), fmt.Sprint(sh.Shard.Partitions), string(sh.State), sh.Lease.Worker,
+			fmt.Sprint(sh.Segment), offsets(sh.Last), sh.LastError)
 	}
 	b = append(b, "\nLive figures are in the heartbeats of the pending Segment activities.\n"...)
 	return string(b)
+}
+
+// tableHead and tableRow write Markdown. The Web UI draws tables without any room between
+// columns, so each cell brings its own: spaces that do not collapse.
+func tableHead(b []byte, cells ...string) []byte {
+	b = tableRow(b, cells...)
+	return append(b, strings.Repeat("|---", len(cells))+"|\n"...)
+}
+
+func tableRow(b []byte, cells ...string) []byte {
+	for _, c := range cells {
+		b = fmt.Appendf(b, "| %s\u00a0\u00a0\u00a0", strings.ReplaceAll(c, "|", `\|`))
+	}
+	return append(b, "|\n"...)
 }
 
 func offsets(p job.Progress) string {

@@ -25,7 +25,8 @@ func (s *inference) runShard(ctx workflow.Context, i int) {
 			break
 		}
 		if err == nil {
-			sh.Lease = lease
+			s.segments++
+			sh.Lease, sh.Segment = lease, s.segments
 			s.enter(ctx, sh, job.ShardRunning)
 			s.ends[i], err = s.segment(ctx, sh)
 		}
@@ -62,8 +63,6 @@ func (s *inference) lease(ctx workflow.Context, sh *job.ShardStatus) (job.Lease,
 // segment is cancelled, which a live worker also answers with a checkpoint.
 func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End, error) {
 	var a *activities.Stream
-	s.segments++
-	sh.Segment = s.segments
 	lasts := time.Duration(s.status.Plan.SegmentLasts)
 	req := job.SegmentRequest{Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts}
 
