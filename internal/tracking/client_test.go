@@ -149,9 +149,9 @@ func TestAddressesAreChecked(t *testing.T) {
 func TestLinksFollowTheBrowsersAddress(t *testing.T) {
 	l := connect(t, Config{URL: "http://mlflow:5000/", UIURL: "https://mlflow.example.com/base/"}).Links()
 	for got, want := range map[string]string{
-		l.Experiment("1"):                "https://mlflow.example.com/base/#/experiments/1/runs",
-		l.Run("1", "ab"):                 "https://mlflow.example.com/base/#/experiments/1/runs/ab",
-		l.LoggedModel("1", "m-1"):        "https://mlflow.example.com/base/#/experiments/1/models/m-1",
+		l.Experiment("1"):                "https://mlflow.example.com/base/#/experiments/1/runs?workflowType=machine_learning",
+		l.Run("1", "ab"):                 "https://mlflow.example.com/base/#/experiments/1/runs/ab?workflowType=machine_learning",
+		l.LoggedModel("1", "m-1"):        "https://mlflow.example.com/base/#/experiments/1/models/m-1?workflowType=machine_learning",
 		l.RegisteredModel("credit card"): "https://mlflow.example.com/base/#/models/credit%20card",
 		l.Version("creditcard", "3"):     "https://mlflow.example.com/base/#/models/creditcard/versions/3",
 	} {
