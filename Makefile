@@ -34,6 +34,7 @@ test: devstack ## everything the project promises, against real servers
 	$(DEVSTACK) setup --kafka apache
 	go -C devstack test ./...
 	go test -timeout 25m $(PACKAGES)
+	FUZZTIME=300x scripts/fuzz
 
 test-quick: ## what needs no server
 	go test -short $(PACKAGES)
