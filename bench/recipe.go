@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 
 	"temporal-streaming/internal/artifact"
@@ -28,7 +27,7 @@ type recipe struct {
 }
 
 func newRecipe(store artifact.Store) *recipe {
-	return &recipe{trainer: &training.Trainer{Store: store, Pipeline: pipelines.Load, Logger: slog.New(slog.DiscardHandler)}}
+	return &recipe{trainer: &training.Trainer{Store: store, Pipeline: pipelines.Load}}
 }
 
 // readTable reads a CSV file, plain or gzip, with the columns of a pipeline.

@@ -108,7 +108,7 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	}
 	models := &registry.Registry{MLflow: mlflow, Cache: cacheFolder(cfg.Worker.Cache), Logger: log}
 	trainer := &training.Trainer{
-		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load, Logger: log,
+		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load,
 		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
 	}
 	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log}

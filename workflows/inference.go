@@ -90,8 +90,8 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 	return &job.StopReceipt{Shards: s.status.Shards}, cancelled
 }
 
-// discover asks Kafka for the partitions, divides them, and asks MLflow for the model, once in the life
-// of the stream; later runs carry the answer.
+// discover asks Kafka for the partitions, divides them, and asks MLflow for the model,
+// once in the life of the stream; later runs carry the answer.
 func (s *inference) discover(ctx workflow.Context) error {
 	if s.discovered {
 		return nil

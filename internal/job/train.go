@@ -32,7 +32,6 @@ type Ingested struct {
 	Definition Object  `json:"definition"` // the pipeline's YAML, byte for byte
 	Experiment string  `json:"experiment"` // MLflow experiment
 	Gates      Gates   `json:"gates"`
-	Summary    string  `json:"summary"`
 }
 
 // Gates are the pipeline's conditions for promotion.

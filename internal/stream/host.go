@@ -86,36 +86,42 @@ func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
 	for {
 		h.mu.Lock()
 		l, running := h.loops[a.Key]
-		if !running || l.wants == a.Wants {
-			break // with the lock held
-		}
 		h.mu.Unlock()
+		switch {
+		case running && l.wants == a.Wants:
+			return l.attach(a, h.grace), nil
+		case !running:
+			if s, err := h.launch(a); s != nil || err != nil {
+				return s, err
+			}
+			continue
+		}
 		if _, err := h.Drain(ctx, a.Key); err != nil && !errors.Is(err, ErrNoLoop) {
 			return nil, err
 		}
 	}
-	defer h.mu.Unlock()
-	l, running := h.loops[a.Key]
-	if !running {
-		var err error
-		if l, err = h.launch(a); err != nil {
-			return nil, err
-		}
-	}
-	return l.attach(a, h.grace), nil
 }
 
-// launch starts a loop; the caller holds h.mu.
-func (h *Host) launch(a Attachment) (*hosted, error) {
+// launch makes a loop and starts it. Making one may take long, since it may have to fetch
+// a model, and must not hold up the other shards; so it is made without the lock. If
+// somebody else has started the shard meanwhile, the one made here is dropped and there is
+// no session: a loop that does not run yet holds nothing.
+func (h *Host) launch(a Attachment) (*Session, error) {
 	l := &hosted{wants: a.Wants, done: make(chan struct{})}
 	runner, err := a.Launch(Hooks{Progress: l.report, StillOwner: l.stillOwner})
 	if err != nil {
 		return nil, err
 	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, running := h.loops[a.Key]; running {
+		return nil, nil
+	}
 	// The loop's life is its own: it ends by stop, not by the context of who attached.
 	ctx, cancel := context.WithCancel(context.Background())
 	l.stop = cancel
 	h.loops[a.Key] = l
+	s := l.attach(a, h.grace)
 	go func() {
 		defer cancel()
 		l.end.checkpoint, l.end.err = runner.Run(ctx)
@@ -124,7 +130,7 @@ func (h *Host) launch(a Attachment) (*hosted, error) {
 		h.mu.Unlock()
 		close(l.done)
 	}()
-	return l, nil
+	return s, nil
 }
 
 func (l *hosted) attach(a Attachment, grace time.Duration) *Session {

@@ -133,6 +133,57 @@ func TestSlowDriverDoesNotHoldTheLoopUp(t *testing.T) {
 	}
 }
 
+func TestSlowLaunchHoldsUpNobodyElse(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	making, made := make(chan struct{}), make(chan struct{})
+	slow := make(chan error, 1)
+	go func() {
+		_, err := h.Attach(t.Context(), Attachment{Key: "other", Lasts: time.Minute, Launch: func(Hooks) (Runner, error) {
+			close(making)
+			<-made
+			return nil, errors.New("no model")
+		}})
+		slow <- err
+	}()
+	<-making
+	attach(t, h, time.Minute, "", launcher(&started, &loop))
+	if _, err := h.Drain(t.Context(), "creditcard/0"); err != nil {
+		t.Fatal(err)
+	}
+	close(made)
+	if err := <-slow; err == nil {
+		t.Error("a launch that failed attached to something")
+	}
+}
+
+func TestOfTwoLaunchesOfAShardOneRuns(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	making, made := make(chan struct{}), make(chan struct{})
+	second := make(chan *Session, 1)
+	go func() {
+		s, err := h.Attach(t.Context(), Attachment{Key: "creditcard/0", Lasts: time.Minute, Launch: func(Hooks) (Runner, error) {
+			close(making)
+			<-made
+			return &fakeLoop{}, nil // to be dropped
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+		second <- s
+	}()
+	<-making
+	first := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	close(made)
+	s := <-second
+	if outcome, _, _ := first.Wait(t.Context(), func(Progress) {}); outcome != SessionEnded {
+		t.Errorf("the first session ended as %d, want SessionEnded", outcome)
+	}
+	loop.progress <- Progress{Counts: Counts{Records: 7}, At: time.Unix(1, 0)}
+	if p := <-s.Updates; p.Records != 7 {
+		t.Errorf("the second session saw %d records, want 7 of the loop that runs", p.Records)
+	}
+}
+
 func TestCloseDrainsEveryLoop(t *testing.T) {
 	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
 	s := attach(t, h, time.Minute, "", launcher(&started, &loop))

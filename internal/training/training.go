@@ -18,7 +18,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/dataset"
@@ -37,8 +36,6 @@ type Trainer struct {
 	MLflow   *tracking.Client
 	Models   *registry.Registry
 	Pipeline func(name string) (*pipeline.Definition, error)
-	URI      func(artifact.Ref) string // where people find an object
-	Logger   *slog.Logger
 
 	// Where people look things up; both may be left out.
 	WorkflowURL func(id, runID string) string
