@@ -8,7 +8,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -51,7 +50,7 @@ func run(ctx context.Context, environ []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "worker:", err)
 		return 1
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: cfg.LogLevel}))
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(cfg.LogLevel)}))
 	p, err := assemble(ctx, cfg, environ, stdout, log)
 	if err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
@@ -89,8 +88,8 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 		return nil, fmt.Errorf("name this worker: %w", err)
 	}
 	p.identity = fmt.Sprintf("%s/%d", hostname, p.slot.Number)
-	if p.temporal, err = dial(ctx, cfg, environ, p.identity, log); err != nil {
-		return nil, err
+	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
+		return nil, fmt.Errorf("no credentials for the object store at %s; start the local stack with `make up`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", cfg.S3.Endpoint)
 	}
 	store, err := artifact.NewS3(artifact.S3Config{
 		Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region, Bucket: cfg.S3.Bucket,
@@ -104,6 +103,10 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 		Password: cfg.MLflow.Password.Reveal(), Token: cfg.MLflow.Token.Reveal(),
 	})
 	if err != nil {
+		return nil, err
+	}
+	// Last, since it waits: settings that are wrong are told before.
+	if p.temporal, err = dial(ctx, cfg, environ, p.identity, log); err != nil {
 		return nil, err
 	}
 	models := &registry.Registry{MLflow: mlflow, Cache: cacheFolder(cfg.Worker.Cache), Logger: log}
@@ -217,10 +220,11 @@ func dial(ctx context.Context, cfg config.Config, environ []string, identity str
 		if err == nil {
 			return c, nil
 		}
-		log.Warn("Temporal cannot be reached; trying again", "address", options.HostPort, "in", pause, "error", err)
+		log.Warn("Temporal cannot be reached; trying again", "address", options.HostPort, "in", pause, "error", err,
+			"do", "start the local stack with `make up`, or set TEMPORAL_ADDRESS to your server")
 		select {
 		case <-ctx.Done():
-			return nil, errors.Join(ctx.Err(), err)
+			return nil, fmt.Errorf("asked to stop before Temporal answered at %s: %w", options.HostPort, err)
 		case <-time.After(pause):
 		}
 	}

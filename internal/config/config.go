@@ -33,7 +33,7 @@ type Config struct {
 	S3       S3
 	MLflow   MLflow
 	Worker   Worker
-	LogLevel slog.Level `env:"LOG_LEVEL" envDefault:"info"`
+	LogLevel Level `env:"LOG_LEVEL" envDefault:"info"`
 }
 
 // Temporal is what the command line needs besides the SDK's own variables
@@ -79,6 +79,17 @@ type Worker struct {
 	Slot           int           `env:"WORKER_SLOT" envDefault:"-1"` // -1: the first free one on this host
 	Drain          time.Duration `env:"WORKER_DRAIN" envDefault:"30s"`
 	Cache          string        `env:"WORKER_CACHE"` // folder for downloaded models; default: in the user's cache folder
+}
+
+// Level is how much is logged.
+type Level slog.Level
+
+// UnmarshalText reads a level as people write it, and says which there are.
+func (l *Level) UnmarshalText(text []byte) error {
+	if err := (*slog.Level)(l).UnmarshalText(text); err != nil {
+		return fmt.Errorf("LOG_LEVEL is %q; give debug, info, warn or error", text)
+	}
+	return nil
 }
 
 // Load reads the settings from environ ("KEY=value" strings) and the local stack's file.
