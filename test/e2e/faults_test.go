@@ -57,6 +57,14 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		w.read(len(messages), 30*time.Second).exactlyOnce(t, messages) // while Temporal is still away
 		w.StartService(t, stack.Temporal)
 	})
+	phase("Temporal frozen, then thawed", func() {
+		w.Freeze(t, stack.Temporal)
+		extra := seedMessages(t, 1000, 98)
+		w.send(extra)
+		messages = append(messages, extra...)
+		w.read(len(messages), 30*time.Second).exactlyOnce(t, messages)
+		w.Thaw(t, stack.Temporal)
+	})
 	phase("broker killed", func() { w.Kill(t, stack.Kafka) })
 	phase("worker frozen, then thawed as a zombie", func() {
 		worker.signal(syscall.SIGSTOP)
