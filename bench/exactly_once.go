@@ -12,26 +12,18 @@ import (
 
 // killOptions are the flags of exactly-once.
 type killOptions struct {
-	servers    serverFlags
-	json       bool
-	records    int64
-	rate       float64
-	kills      int
-	partitions int
-	shards     int
-	seed       uint64
+	streamFlags
+	records int64
+	rate    float64
+	kills   int
 }
 
 func (b *bench) killOptions(args []string) (o killOptions, err error) {
 	flags := flag.NewFlagSet("bench exactly-once", flag.ContinueOnError)
-	o.servers.register(flags, b.environ)
-	flags.BoolVar(&o.json, "json", false, "one JSON object a line")
+	o.register(flags, b.environ, "of the messages and of the moments of the kills")
 	flags.Int64Var(&o.records, "records", 200_000, "messages that are sent")
 	flags.Float64Var(&o.rate, "rate", 4000, "messages per second")
 	flags.IntVar(&o.kills, "kills", 5, "how often the worker is killed")
-	flags.IntVar(&o.partitions, "partitions", 4, "of the input topic, and of the output topic")
-	flags.IntVar(&o.shards, "shards", 0, "loops that share the partitions (default: the pipeline's)")
-	flags.Uint64Var(&o.seed, "seed", 1, "of the messages and of the moments of the kills")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}

@@ -135,7 +135,7 @@ func TestGapCountsFromTheKillToTheNextOutput(t *testing.T) {
 }
 
 func TestKillsAreSpreadAndRepeatable(t *testing.T) {
-	o := killOptions{records: 200_000, rate: 4000, kills: 5, seed: 3}
+	o := killOptions{streamFlags: streamFlags{seed: 3}, records: 200_000, rate: 4000, kills: 5}
 	moments := o.moments()
 	again := o.moments()
 	for i, at := range moments {

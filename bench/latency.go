@@ -10,28 +10,20 @@ import (
 
 // latencyOptions are the flags of latency.
 type latencyOptions struct {
-	servers    serverFlags
-	json       bool
-	rate       float64
-	lasts      time.Duration
-	warmup     time.Duration
-	linger     time.Duration
-	partitions int
-	shards     int
-	seed       uint64
+	streamFlags
+	rate   float64
+	lasts  time.Duration
+	warmup time.Duration
+	linger time.Duration
 }
 
 func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	flags := flag.NewFlagSet("bench latency", flag.ContinueOnError)
-	o.servers.register(flags, b.environ)
-	flags.BoolVar(&o.json, "json", false, "one JSON object a line")
+	o.register(flags, b.environ, "of the messages")
 	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
 	seconds := flags.Float64("seconds", 30, "how long is measured")
 	flags.DurationVar(&o.warmup, "warmup", 5*time.Second, "how long is sent before that")
 	flags.DurationVar(&o.linger, "linger", 4*time.Millisecond, "of the producer: one request per message would saturate a broker")
-	flags.IntVar(&o.partitions, "partitions", 4, "of the input topic, and of the output topic")
-	flags.IntVar(&o.shards, "shards", 0, "loops that share the partitions (default: the pipeline's)")
-	flags.Uint64Var(&o.seed, "seed", 1, "of the messages")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}

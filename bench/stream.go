@@ -14,13 +14,9 @@ import (
 
 // streamOptions are the flags of stream.
 type streamOptions struct {
-	servers    serverFlags
-	json       bool
+	streamFlags
 	records    int64
-	partitions int
-	shards     int
 	runs       int
-	seed       uint64
 	driver     string
 	bare       bool
 	bareCommit time.Duration
@@ -29,13 +25,9 @@ type streamOptions struct {
 
 func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	flags := flag.NewFlagSet("bench stream", flag.ContinueOnError)
-	o.servers.register(flags, b.environ)
-	flags.BoolVar(&o.json, "json", false, "one JSON object a line")
+	o.register(flags, b.environ, "of the messages")
 	flags.Int64Var(&o.records, "records", 400_000, "messages that are preloaded")
-	flags.IntVar(&o.partitions, "partitions", 4, "of the input topic, and of the output topic")
-	flags.IntVar(&o.shards, "shards", 0, "loops that share the partitions (default: the pipeline's)")
 	flags.IntVar(&o.runs, "runs", 3, "drains, of which the median counts")
-	flags.Uint64Var(&o.seed, "seed", 1, "of the messages")
 	flags.StringVar(&o.driver, "driver", "worker", "worker: the real program and workflow; loop: its loop alone, in a process of this program")
 	flags.BoolVar(&o.bare, "bare", true, "drain by a bare loop of the client library, too")
 	flags.DurationVar(&o.bareCommit, "bare-commit", 50*time.Millisecond, "time between the bare loop's commits")

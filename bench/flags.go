@@ -1,0 +1,21 @@
+package main
+
+import "flag"
+
+// streamFlags are those of every benchmark of the stream.
+type streamFlags struct {
+	servers    serverFlags
+	json       bool
+	partitions int
+	shards     int
+	seed       uint64
+}
+
+// register adds them to a benchmark's flags; seeds says what comes of the seed.
+func (f *streamFlags) register(flags *flag.FlagSet, environ []string, seeds string) {
+	f.servers.register(flags, environ)
+	flags.BoolVar(&f.json, "json", false, "one JSON object a line")
+	flags.IntVar(&f.partitions, "partitions", 4, "of the input topic, and of the output topic")
+	flags.IntVar(&f.shards, "shards", 0, "loops that share the partitions (default: the pipeline's)")
+	flags.Uint64Var(&f.seed, "seed", 1, seeds)
+}
