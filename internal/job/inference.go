@@ -36,6 +36,7 @@ type StreamPlan struct {
 	Start        string   `json:"start"` // where partitions begin that have no committed offset
 	Model        ModelRef `json:"model"`
 	SegmentLasts Duration `json:"segment_lasts"`
+	Orders       Orders   `json:"orders,omitzero"`
 }
 
 // Partitions are those of all shards.
@@ -167,12 +168,14 @@ const (
 
 // InferenceStatus answers StatusQuery and AttachUpdate.
 type InferenceStatus struct {
-	State   StreamState   `json:"state"`
-	Plan    StreamPlan    `json:"plan"`
-	Shards  []ShardStatus `json:"shards"`
-	Started time.Time     `json:"started"`
-	Runs    int           `json:"runs"` // histories so far, by continue-as-new
-	Note    string        `json:"note,omitempty"`
+	State   StreamState     `json:"state"`
+	Plan    StreamPlan      `json:"plan"`
+	Shards  []ShardStatus   `json:"shards"`
+	Started time.Time       `json:"started"`
+	Runs    int             `json:"runs"`              // histories so far, by continue-as-new
+	Workers []Lease         `json:"workers,omitempty"` // that have offered themselves and are not known to be gone
+	Receipt *ControlReceipt `json:"receipt,omitempty"` // of the last order that every shard obeyed
+	Note    string          `json:"note,omitempty"`
 }
 
 // AttachRequest joins a stream that may already run.
