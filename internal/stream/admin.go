@@ -102,12 +102,12 @@ func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]Gro
 		return nil, unreachable(err)
 	}
 	positions := make([]GroupPosition, n)
-	for i, next := range committed {
+	for i, m := range committed {
 		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), millis(ctx))
 		if err != nil {
 			return nil, unreachable(err)
 		}
-		positions[i] = GroupPosition{Partition: int32(i), Committed: next, First: low, End: high}
+		positions[i] = GroupPosition{Partition: int32(i), Committed: m.next, First: low, End: high}
 	}
 	return positions, nil
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"time"
@@ -18,25 +19,42 @@ type consumer struct {
 	parts []kafka.TopicPartition // of Partitions, in their order
 }
 
-func (s *consumer) committed(ctx context.Context) ([]int64, error) {
+func (s *consumer) committed(ctx context.Context) ([]mark, error) {
 	return committed(ctx, s.c, s.parts)
 }
 
-// committed answers the committed offsets of the consumer's group, -1 where there is none.
-func committed(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition) (next []int64, err error) {
+// committed answers what the consumer's group has committed.
+func committed(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition) (marks []mark, err error) {
 	err = patiently(ctx, func(ms int) error {
 		answer, err := c.Committed(parts, ms)
 		if err == nil {
-			next, err = offsets(answer)
+			marks, err = readMarks(answer)
 		}
 		return err
 	})
 	if code(err) == kafka.ErrGroupIDNotFound {
 		// Some brokers answer so for a group that has never committed, where Apache Kafka
 		// answers that nothing is committed.
-		return slices.Repeat([]int64{-1}, len(parts)), nil
+		return slices.Repeat([]mark{{next: -1, note: note{Generation: unordered}}}, len(parts)), nil
 	}
-	return next, err
+	return marks, err
+}
+
+func readMarks(parts []kafka.TopicPartition) (marks []mark, err error) {
+	marks = make([]mark, len(parts))
+	for i, p := range parts {
+		if p.Error != nil {
+			return nil, p.Error
+		}
+		metadata := ""
+		if p.Metadata != nil {
+			metadata = *p.Metadata
+		}
+		if marks[i], err = readMark(int64(p.Offset), metadata); err != nil {
+			return nil, fmt.Errorf("partition %d: %w", p.Partition, err)
+		}
+	}
+	return marks, nil
 }
 
 func offsets(parts []kafka.TopicPartition) ([]int64, error) {

@@ -44,7 +44,7 @@ func (s *session) process(in []record.Message) (what, stack string) {
 		}
 	}()
 	s.out.Reset()
-	s.processor.Process(in, &s.out)
+	s.orders.Processor.Process(in, &s.out)
 	return "", ""
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"temporal-streaming/internal/record"
@@ -20,9 +21,10 @@ import (
 type fakeKafka struct {
 	transcript strings.Builder
 	parts      []int32
+	mu         sync.Mutex // guards log
 	log        map[int32][]record.Message
 	first      int64               // offsets below it are deleted
-	offsets    []int64             // committed
+	offsets    []mark              // committed
 	faults     map[string][]string // by call: the errors that its next calls answer; "" is none
 	visible    []string
 	idle       func() // called when everything was polled and nothing is in hand
@@ -32,9 +34,22 @@ type fakeKafka struct {
 func newFake(parts []int32) *fakeKafka {
 	f := &fakeKafka{parts: parts, log: map[int32][]record.Message{}, faults: map[string][]string{}}
 	for range parts {
-		f.offsets = append(f.offsets, -1)
+		f.offsets = append(f.offsets, mark{next: -1, note: note{Generation: unordered}})
 	}
 	return f
+}
+
+// add puts a record at the end of its partition's log.
+func (f *fakeKafka) add(m record.Message) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.log[m.Partition] = append(f.log[m.Partition], m)
+}
+
+func (f *fakeKafka) records(partition int32) []record.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.log[partition]
 }
 
 func (f *fakeKafka) say(format string, args ...any) {
@@ -84,18 +99,18 @@ type fakeLink struct {
 type fakeSource fakeLink
 type fakeSink fakeLink
 
-func (s *fakeSource) committed(context.Context) ([]int64, error) {
+func (s *fakeSource) committed(context.Context) ([]mark, error) {
 	if err := s.fault("committed"); err != nil {
 		s.say("committed: %v", err)
 		return nil, err
 	}
-	s.say("committed %v", s.offsets)
+	s.say("committed %v", nexts(s.offsets))
 	return slices.Clone(s.offsets), nil
 }
 
 func (s *fakeSource) bounds(context.Context) (first, end []int64, err error) {
 	for _, p := range s.parts {
-		first, end = append(first, s.first), append(end, int64(len(s.log[p])))
+		first, end = append(first, s.first), append(end, int64(len(s.records(p))))
 	}
 	return first, end, nil
 }
@@ -104,7 +119,7 @@ func (s *fakeSource) since(_ context.Context, t time.Time) ([]int64, error) {
 	begin := make([]int64, len(s.parts))
 	for i, p := range s.parts {
 		begin[i] = -1
-		if n := slices.IndexFunc(s.log[p], func(m record.Message) bool { return m.Timestamp >= t.UnixMilli() }); n >= 0 {
+		if n := slices.IndexFunc(s.records(p), func(m record.Message) bool { return m.Timestamp >= t.UnixMilli() }); n >= 0 {
 			begin[i] = int64(n)
 		}
 	}
@@ -123,8 +138,8 @@ func (s *fakeSource) poll(in []record.Message, max, maxBytes int, _ time.Duratio
 		return in, err
 	}
 	for i, p := range s.parts {
-		for size := 0; s.next[i] < int64(len(s.log[p])) && len(in) < max && size < maxBytes; s.next[i]++ {
-			m := s.log[p][s.next[i]]
+		for size := 0; s.next[i] < int64(len(s.records(p))) && len(in) < max && size < maxBytes; s.next[i]++ {
+			m := s.records(p)[s.next[i]]
 			in = append(in, m)
 			size += len(m.Value)
 		}
@@ -137,7 +152,7 @@ func (s *fakeSource) poll(in []record.Message, max, maxBytes int, _ time.Duratio
 	return in, nil
 }
 
-func (s *fakeSource) end(partition int32) int64 { return int64(len(s.log[partition])) }
+func (s *fakeSource) end(partition int32) int64 { return int64(len(s.records(partition))) }
 func (s *fakeSource) close()                    { s.say("close") }
 
 func (s *fakeSink) init(context.Context) error {
@@ -174,7 +189,7 @@ func (s *fakeSink) send(_ context.Context, records []outgoing) error {
 	return s.fault("send")
 }
 
-func (s *fakeSink) commit(_ context.Context, next []int64) error {
+func (s *fakeSink) commit(_ context.Context, next []int64, notes []string) error {
 	err := s.fault("commit")
 	if limit := s.fakeKafka.largest; err == nil && limit > 0 && s.largest > limit {
 		err = &errTooLarge{size: s.largest, cause: errors.New("message size too large")}
@@ -184,7 +199,14 @@ func (s *fakeSink) commit(_ context.Context, next []int64) error {
 		return err
 	}
 	s.say("commit %v", next)
-	s.offsets, s.visible = slices.Clone(next), append(s.visible, s.pending...)
+	for i := range next {
+		m, err := readMark(next[i], notes[i])
+		if err != nil {
+			return err
+		}
+		s.offsets[i] = m
+	}
+	s.visible = append(s.visible, s.pending...)
 	s.open = false
 	return nil
 }
@@ -195,9 +217,9 @@ func (s *fakeSink) close()                {}
 // blackHole is a sink that takes everything.
 type blackHole struct{}
 
-func (blackHole) init(context.Context) error             { return nil }
-func (blackHole) begin() error                           { return nil }
-func (blackHole) send(context.Context, []outgoing) error { return nil }
-func (blackHole) commit(context.Context, []int64) error  { return nil }
-func (blackHole) abort(context.Context)                  {}
-func (blackHole) close()                                 {}
+func (blackHole) init(context.Context) error                      { return nil }
+func (blackHole) begin() error                                    { return nil }
+func (blackHole) send(context.Context, []outgoing) error          { return nil }
+func (blackHole) commit(context.Context, []int64, []string) error { return nil }
+func (blackHole) abort(context.Context)                           {}
+func (blackHole) close()                                          {}

@@ -37,12 +37,18 @@ sink: {kind: kafka, topic: out, dead_letters: in.dlq}
 // engine is the real scorer with a model of one weight: large amounts are frauds.
 func engine(t testing.TB, topic string, now func() time.Time) *score.Engine {
 	t.Helper()
+	return engineOf(t, "1", topic, now)
+}
+
+// engineOf is an engine whose predictions name a version.
+func engineOf(t testing.TB, version, topic string, now func() time.Time) *score.Engine {
+	t.Helper()
 	d, err := pipeline.Parse("tiny.yaml", []byte(tiny))
 	if err != nil {
 		t.Fatal(err)
 	}
 	b := &score.Bundle{
-		Name: "tiny", Version: "1", Definition: d, Spec: feature.SpecOf(d),
+		Name: "tiny", Version: version, Definition: d, Spec: feature.SpecOf(d),
 		Model: &model.Model{
 			Features:    []string{"Amount"},
 			Preparation: model.Preparation{SignedLog: []bool{false}, Mean: []float32{0}, Scale: []float32{1}, Clip: 100},

@@ -25,11 +25,14 @@ type Processor interface {
 // Loop is one owner of a set of input partitions.
 type Loop struct {
 	Options
-	processor Processor
-	wire      wire
-	sleep     func(context.Context, time.Duration) // between sessions
+	wire  wire
+	sleep func(context.Context, time.Duration) // between sessions, and while nothing may be read
 
 	running atomic.Bool
+	asks    chan *ask
+	waiting []*ask // for the next session to open
+	orders  Orders
+	pace    pace
 	state   State
 	slots   []int32 // partition number -> index into Partitions, -1 not owned
 	next    []int64 // of each of Partitions, as committed; -1 unknown
@@ -41,7 +44,7 @@ type Loop struct {
 	errAt   time.Time
 	commits time.Time // when the last one was
 	told    time.Time // when Progress was last called
-	notes   chan error
+	trouble chan error
 	warned  map[kafka.ErrorCode]time.Time // when each kind of note was last logged
 }
 
@@ -55,7 +58,13 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 		return nil, fmt.Errorf("make loop for pipeline %q: no processor given", o.Pipeline)
 	}
 	o.Logger = o.Logger.With(slog.String("pipeline", o.Pipeline), slog.String("topic", o.Topic), slog.String("partitions", ranges(o.Partitions)))
-	l := &Loop{Options: o, processor: p, sleep: sleep, state: StateStarting, notes: make(chan error, 16), warned: map[kafka.ErrorCode]time.Time{}}
+	l := &Loop{
+		Options: o, sleep: sleep, state: StateStarting, asks: make(chan *ask),
+		trouble: make(chan error, 16), warned: map[kafka.ErrorCode]time.Time{},
+	}
+	l.orders = o.Orders
+	l.orders.Processor, l.orders.Model, l.orders.ModelVersion = p, o.Model, o.ModelVersion
+	l.pace = pace{perSecond: o.Orders.PerSecond, filled: o.Now()}
 	l.wire = &confluent{Options: o, note: l.note}
 	l.slots = make([]int32, o.Partitions[len(o.Partitions)-1]+1)
 	for i := range l.slots {
@@ -71,7 +80,7 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 
 // Run scores until ctx is done. Then it finishes the batch in hand, commits it, and
 // returns the checkpoint: a cancelled ctx never aborts a commit in flight. Apart from that
-// it returns only with ErrFenced or ErrOffsetLost; every other trouble it waits out. The
+// it returns only with ErrFenced, ErrOffsetLost or ErrOutdated; every other trouble it waits out. The
 // checkpoint is valid in all cases. If the commit of the last batch fails while ctx is
 // done, that batch is left to the next owner.
 //
@@ -89,11 +98,14 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 		if l.counts.Commits > before {
 			pause = firstPause
 		}
+		if errors.Is(err, errReposition) {
+			continue
+		}
 		if err != nil {
 			l.failed(err)
 		}
 		switch {
-		case err == nil, errors.Is(err, ErrOffsetLost):
+		case err == nil, errors.Is(err, ErrOffsetLost), errors.Is(err, ErrOutdated):
 			return l.end(err)
 		case fenced(err) && (l.StillOwner == nil || !l.StillOwner(ctx)):
 			return l.end(fmt.Errorf("%w (%w)", ErrFenced, err))

@@ -59,6 +59,8 @@ type Options struct {
 
 	// Model and ModelVersion say who scores; Progress repeats them.
 	Model, ModelVersion string
+	// Orders are those to begin with. Their processor and model are the ones given otherwise.
+	Orders Orders
 
 	// StillOwner is asked when the loop was fenced, which has two causes: a successor has
 	// started, or the broker gave up on a transaction. If it answers false, or is nil, Run
@@ -120,6 +122,9 @@ func (o Options) withDefaults() Options {
 
 func (o Options) validate() error {
 	if err := o.Kafka.Validate(); err != nil {
+		return err
+	}
+	if err := o.Orders.validate(); err != nil {
 		return err
 	}
 	switch {

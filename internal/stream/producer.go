@@ -140,10 +140,10 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 	return nil
 }
 
-func (s *producer) commit(ctx context.Context, next []int64) error {
+func (s *producer) commit(ctx context.Context, next []int64, notes []string) error {
 	parts := make([]kafka.TopicPartition, len(next))
 	for i, p := range s.from.parts {
-		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i])}
+		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i]), Metadata: &notes[i]}
 	}
 	if s.Delivery != ExactlyOnce {
 		return s.acknowledge(ctx, parts)

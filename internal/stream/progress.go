@@ -44,6 +44,9 @@ type Progress struct {
 	P99Millis        float64   `json:"p99_ms"`
 	Model            string    `json:"model"`
 	ModelVersion     string    `json:"model_version"`
+	Generation       int64     `json:"generation"` // of the orders in force
+	Paused           bool      `json:"paused,omitempty"`
+	Limit            float64   `json:"limit,omitempty"`      // records a second at most, 0: no limit
 	LastError        string    `json:"last_error,omitempty"` // stays after recovery, with its time
 	LastErrorAt      time.Time `json:"last_error_at,omitzero"`
 	LastCommit       time.Time `json:"last_commit,omitzero"`

@@ -59,7 +59,7 @@ const smallestLimit = 4 << 10
 // called from any goroutine.
 func (l *Loop) note(err error) {
 	select {
-	case l.notes <- err:
+	case l.trouble <- err:
 	default: // the loop has not yet read what came before, which says the same
 	}
 }
@@ -82,7 +82,7 @@ const warnEvery = time.Minute
 func (l *Loop) readNotes(at time.Time) {
 	for {
 		select {
-		case err := <-l.notes:
+		case err := <-l.trouble:
 			if c := code(err); at.Sub(l.warned[c]) > warnEvery {
 				l.warned[c] = at
 				l.Logger.Warn("kafka client reports", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
@@ -96,7 +96,8 @@ func (l *Loop) readNotes(at time.Time) {
 
 func (l *Loop) progress(at time.Time) Progress {
 	p := Progress{
-		State: l.state, Counts: l.counts, Model: l.Model, ModelVersion: l.ModelVersion,
+		State: l.state, Counts: l.counts, Model: l.orders.Model, ModelVersion: l.orders.ModelVersion,
+		Generation: l.orders.Generation, Paused: l.orders.Paused, Limit: l.orders.PerSecond,
 		LastError: l.lastErr, LastErrorAt: l.errAt, LastCommit: l.commits, At: at,
 		Partitions: make([]PartitionProgress, len(l.Partitions)),
 	}

@@ -16,9 +16,11 @@ type session struct {
 	src source
 	snk sink
 
-	next   []int64 // of each of Partitions
-	end    []int64 // of each of Partitions, when the session opened
-	inHand bool    // a transaction is open
+	next   []int64  // of each of Partitions
+	notes  []note   // the orders under which each is read
+	texts  []string // the same, as it is committed
+	end    []int64  // of each of Partitions, when the session opened
+	inHand bool     // a transaction is open
 	began  time.Time
 	cost   time.Duration // of a commit, smoothed
 	txn    Counts        // of the transaction in hand
@@ -42,10 +44,11 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.snk.init(ctx); err != nil {
 		return fmt.Errorf("take over %s: %w", s.id(), err)
 	}
-	committed, err := s.src.committed(ctx)
+	marks, err := s.src.committed(ctx)
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}
+	committed := nexts(marks)
 	s.next = committed
 	var first []int64
 	first, s.end, err = s.src.bounds(ctx)
@@ -58,14 +61,19 @@ func (s *session) open(ctx context.Context) error {
 			return fmt.Errorf("find start %s in %s: %w", s.Start, s.Topic, err)
 		}
 	}
-	next, err := s.resume(committed, first, s.end, begin)
+	moved, err := s.follow(marks)
+	if err != nil {
+		return err
+	}
+	next, err := s.resume(nexts(marks), first, s.end, begin)
 	if err != nil {
 		return err
 	}
 	s.next = next
-	if missing(committed) {
+	s.since()
+	if moved || missing(committed) {
 		if err := s.pin(ctx); err != nil {
-			return fmt.Errorf("commit start %s of %s: %w", s.Start, s.Topic, err)
+			return fmt.Errorf("commit offsets %v of %s: %w", s.next, s.Topic, err)
 		}
 	}
 	if err := s.src.assign(s.next); err != nil {
@@ -74,18 +82,23 @@ func (s *session) open(ctx context.Context) error {
 	return nil
 }
 
-// pin commits the chosen start, so that it is chosen once: "latest" after a crash would
-// otherwise be later than before it, and skip what came in between.
+// pin commits a start that was chosen, so that it is chosen once: "latest" after a crash
+// would otherwise be later than before it, and skip what came in between. The same goes for
+// a seek.
 func (s *session) pin(ctx context.Context) error {
 	if err := s.snk.begin(); err != nil {
 		return err
 	}
-	return s.snk.commit(ctx, s.next)
+	return s.snk.commit(ctx, s.next, s.texts)
 }
 
 // run scores until ctx is done or something fails.
 func (s *session) run(ctx context.Context) error {
+	s.reply()
 	for ctx.Err() == nil {
+		if err := s.obey(ctx); err != nil {
+			return err
+		}
 		if err := s.step(ctx); err != nil {
 			return err
 		}
@@ -112,10 +125,21 @@ func (s *session) step(ctx context.Context) error {
 	if s.inHand {
 		wait = min(wait, max(time.Millisecond, s.deadline()-s.Now().Sub(s.began)))
 	}
-	in, err := s.src.poll(s.in[:0], s.MaxBatch, s.MaxBatchBytes, wait)
-	s.in = in[:0]
-	if err != nil {
-		return fmt.Errorf("poll %s: %w", s.Topic, err)
+	in := s.in[:0]
+	if most := s.allowance(); most > 0 {
+		var err error
+		in, err = s.src.poll(in, most, s.MaxBatchBytes, wait)
+		s.in = in[:0]
+		if err != nil {
+			return fmt.Errorf("poll %s: %w", s.Topic, err)
+		}
+		s.pace.took(len(in))
+	} else {
+		// Paused, or ahead of the rate: what was fetched waits in the client's bounded queue.
+		if rest := s.pace.wait(); rest > 0 && !s.orders.Paused {
+			wait = min(wait, max(time.Millisecond, rest))
+		}
+		s.sleep(ctx, wait)
 	}
 	if len(in) > 0 {
 		if err := s.take(ctx, in); err != nil {
@@ -126,6 +150,14 @@ func (s *session) step(ctx context.Context) error {
 		return nil
 	}
 	return s.commit(ctx)
+}
+
+// allowance is how many records the orders allow to be read now.
+func (s *session) allowance() int {
+	if s.orders.Paused {
+		return 0
+	}
+	return s.pace.allow(s.Now(), s.MaxBatch)
 }
 
 // take scores a batch and sends the results, within the transaction in hand.
@@ -183,7 +215,7 @@ func (s *session) commit(ctx context.Context) error {
 	}
 	start := s.Now()
 	err := s.await(context.WithoutCancel(ctx), s.TransactionTimeout, func(ctx context.Context) error {
-		return s.snk.commit(ctx, s.next)
+		return s.snk.commit(ctx, s.next, s.texts)
 	})
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", s.id(), err)

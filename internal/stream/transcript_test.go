@@ -104,8 +104,8 @@ func instruct(f *fakeKafka, o *Options, words []string) (err error) {
 		} else if len(args) == 3 && args[2] == "bytes" {
 			value = strings.Repeat("x", int(number(1)))
 		}
-		offset := int64(len(f.log[p]))
-		f.log[p] = append(f.log[p], record.Message{
+		offset := int64(len(f.records(p)))
+		f.add(record.Message{
 			Partition: p, Offset: offset, Timestamp: o.Now().Add(-time.Duration(10-offset) * time.Minute).UnixMilli(),
 			Key: fmt.Appendf(nil, "p%d-%d", p, offset), Value: []byte(value),
 		})
@@ -113,7 +113,7 @@ func instruct(f *fakeKafka, o *Options, words []string) (err error) {
 		f.faults[args[0]] = append(f.faults[args[0]], args[1:]...)
 	case "committed":
 		for i := range args {
-			f.offsets[i] = number(i)
+			f.offsets[i].next = number(i)
 		}
 	case "delete":
 		f.first = number(0)
@@ -123,7 +123,7 @@ func instruct(f *fakeKafka, o *Options, words []string) (err error) {
 		o.MaxBatch = int(number(0))
 	case "partitions":
 		for p := int32(1); p < int32(number(0)); p++ {
-			f.parts, f.offsets = append(f.parts, p), append(f.offsets, -1)
+			f.parts, f.offsets = append(f.parts, p), append(f.offsets, f.offsets[0])
 		}
 		o.Partitions = f.parts
 	case "start":

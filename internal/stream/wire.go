@@ -22,9 +22,9 @@ type limits struct {
 
 // source is the reading half of a link.
 type source interface {
-	// committed answers the group's offset of every partition owned, -1 where there is
-	// none. Offsets of transactions that are still open make it wait.
-	committed(ctx context.Context) ([]int64, error)
+	// committed answers the group's offset of every partition owned, with its note. Offsets
+	// of transactions that are still open make it wait.
+	committed(ctx context.Context) ([]mark, error)
 	// bounds answers the first offset of every partition owned, and the one after its last.
 	bounds(ctx context.Context) (first, end []int64, err error)
 	// since answers the first offset whose timestamp is at or after t, or the end.
@@ -50,8 +50,8 @@ type sink interface {
 	// send hands records over. They are copied, or on their way, when it returns.
 	send(ctx context.Context, records []outgoing) error
 	// commit makes the records sent since begin, and the offsets, visible at once. next
-	// holds the next offset of every partition owned.
-	commit(ctx context.Context, next []int64) error
+	// holds the next offset of every partition owned, notes the metadata to keep with it.
+	commit(ctx context.Context, next []int64, notes []string) error
 	// abort gives up what was sent since begin, as well as it can.
 	abort(ctx context.Context)
 	close()
