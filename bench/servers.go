@@ -12,6 +12,7 @@ import (
 
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/test/stack"
 )
 
 // serverFlags say which servers to use. A service whose address is given, by its flag or
@@ -72,7 +73,7 @@ type site struct {
 	cfg      config.Config
 	kafka    stream.Kafka
 	given    bool // Kafka is somebody else's
-	devstack *devstack
+	devstack *stack.Servers
 	worker   string // the program
 	topicIn  string
 	output   string
@@ -110,7 +111,7 @@ func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 		if s.devstack, err = b.startDevstack(ctx, or(f.data, filepath.Join(s.dir, "stack")), missing); err != nil {
 			return s, err
 		}
-		envFile = s.devstack.envFile
+		envFile = s.devstack.EnvFile
 	} else if err := os.WriteFile(envFile, nil, 0o600); err != nil {
 		return s, fmt.Errorf("make a folder to work in: %w", err)
 	}
@@ -137,7 +138,7 @@ func (s *site) close(topics ...string) {
 	}
 	if s.devstack != nil {
 		s.bench.say("stopping the servers")
-		if err := s.devstack.end(); err != nil {
+		if err := s.devstack.Close(); err != nil {
 			s.bench.say("%v", err)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/serving"
 	"temporal-streaming/pipelines"
+	"temporal-streaming/test/stack"
 )
 
 // streamOptions are the flags of stream.
@@ -114,7 +115,7 @@ func (s *site) stage(ctx context.Context, o streamOptions) (*stage, error) {
 		return nil, err
 	}
 	if !s.given {
-		st.broker, err = s.devstack.pid(ctx, "kafka")
+		st.broker, err = s.devstack.PID(ctx, stack.Kafka)
 	}
 	return st, err
 }

@@ -1,6 +1,7 @@
 package stack
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,8 +21,7 @@ import (
 //
 // Where the devstack binary is not built, use is not called, and Need skips the test (or fails it when CI=true).
 func Main(m *testing.M, o Options, use func(*Stack)) int {
-	program, err := binary()
-	if err != nil {
+	if _, err := Program(); err != nil {
 		return m.Run()
 	}
 	temporary, err := os.MkdirTemp("", "stack-*")
@@ -32,16 +32,16 @@ func Main(m *testing.M, o Options, use func(*Stack)) int {
 	if o.Data == "" {
 		o.Data = filepath.Join(temporary, "stack")
 	}
-	s, err := start(program, o.withDefaults())
+	servers, err := Open(context.Background(), o)
 	if err != nil {
 		return failed(err)
 	}
-	use(s)
+	use(&Stack{servers})
 	code := m.Run()
 	if code != 0 {
-		fmt.Fprintln(os.Stderr, s.logs())
+		fmt.Fprintln(os.Stderr, servers.Logs())
 	}
-	if err := s.process.end(); err != nil {
+	if err := servers.Close(); err != nil {
 		return failed(err)
 	}
 	return code

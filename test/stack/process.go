@@ -2,6 +2,7 @@ package stack
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -32,7 +34,7 @@ type announcement struct {
 	Python  string `json:"python"`
 }
 
-func start(program string, o Options) (*Stack, error) {
+func start(ctx context.Context, program string, o Options) (*Servers, error) {
 	root, err := root()
 	if err != nil {
 		return nil, err
@@ -41,6 +43,8 @@ func start(program string, o Options) (*Stack, error) {
 		"--tools", filepath.Join(root, ".devstack", "tools"), // shared by all: installed once
 		"--only", strings.Join(o.Services, ","), "--kafka", o.Kafka,
 		"--temporal-port", "0", "--ui-port", "0", "--s3-port", "0", "--kafka-port", "0", "--mlflow-port", "0")
+	// In a group of its own it does not answer Ctrl-C before those who use it have drained.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p := &process{program: program, data: o.Data, said: &said{}, exited: make(chan error, 1)}
 	cmd.Stderr = p.said
 	if p.input, err = cmd.StdinPipe(); err != nil {
@@ -64,20 +68,22 @@ func start(program string, o Options) (*Stack, error) {
 	}()
 	select {
 	case a := <-line:
-		return p.stack(a)
+		return p.servers(a)
 	case err := <-p.exited:
 		return nil, fmt.Errorf("start devstack: it ended (%w):\n%s", orNil(err), p.said)
+	case <-ctx.Done():
+		return nil, errors.Join(fmt.Errorf("start devstack: %w", ctx.Err()), p.end())
 	case <-time.After(firstStart):
 		return nil, errors.Join(fmt.Errorf("start devstack: not ready after %v:\n%s", firstStart, p.said), p.end())
 	}
 }
 
-func (p *process) stack(a announcement) (*Stack, error) {
+func (p *process) servers(a announcement) (*Servers, error) {
 	env, err := readEnv(a.EnvFile)
 	if err != nil {
 		return nil, errors.Join(err, p.end())
 	}
-	return &Stack{Env: env, EnvFile: a.EnvFile, Data: p.data, Python: a.Python, process: p}, nil
+	return &Servers{Env: env, EnvFile: a.EnvFile, Data: p.data, Python: a.Python, process: p}, nil
 }
 
 // end stops the stack and waits until nothing is left of it.

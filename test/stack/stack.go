@@ -1,5 +1,5 @@
-// Package stack gives a test the real servers: Temporal, S3, Kafka and MLflow, by the devstack binary, on ports and in a
-// data folder of their own.
+// Package stack gives a test, or a benchmark, the real servers: Temporal, S3, Kafka and MLflow, by the devstack binary, on
+// ports and in a data folder of their own.
 //
 //	servers := stack.Start(t, stack.Options{Services: []string{stack.Kafka, stack.S3}, Kafka: stack.Apache})
 //	cmd := exec.Command("bin/worker")
@@ -10,6 +10,8 @@
 // When Start returns, every service that was asked for can be used: topics, buckets and search attributes exist. The
 // stack ends with the test, and also when the test process dies: no server is ever left behind. Where the binary is not
 // built, the test is skipped with the command that builds it; with CI=true in the environment it fails instead.
+//
+// A program that is no test calls Open. It gets Servers, which have the same verbs and return errors.
 package stack
 
 import (
@@ -50,68 +52,46 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Stack is a running devstack.
-type Stack struct {
-	// Env is the env file's content: TEMPORAL_ADDRESS, TEMPORAL_UI_URL, KAFKA_BOOTSTRAP_SERVERS, S3_ENDPOINT, S3_BUCKET,
-	// AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, MLFLOW_TRACKING_URI, as far as the services run.
-	Env     map[string]string
-	EnvFile string
-	Data    string
-	Python  string // a Python with MLflow's client in it, when Temporal or MLflow was asked for
-
-	process *process
-}
+// Stack is Servers whose verbs end the test when they fail.
+type Stack struct{ *Servers }
 
 // Start runs a stack for one test.
 func Start(t testing.TB, o Options) *Stack {
 	t.Helper()
-	program := find(t)
+	find(t)
 	if o.Data == "" {
 		o.Data = filepath.Join(t.TempDir(), "stack")
 	}
-	s, err := start(program, o.withDefaults())
+	servers, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Log(s.logs())
+			t.Log(servers.Logs())
 		}
-		if err := s.process.end(); err != nil {
+		if err := servers.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return s
+	return &Stack{servers}
 }
 
-// Environ is this process's environment with the stack's variables, for exec.Cmd.
-func (s *Stack) Environ() []string {
-	env := os.Environ()
-	for key, value := range s.Env {
-		env = append(env, key+"="+value) // the last one counts
-	}
-	return env
-}
-
-// Brokers is Kafka's address.
-func (s *Stack) Brokers() string { return s.Env["KAFKA_BOOTSTRAP_SERVERS"] }
-
-// find returns the devstack binary, or ends the test.
-func find(t testing.TB) string {
+// find ends the test where there is no devstack binary.
+func find(t testing.TB) {
 	t.Helper()
-	program, err := binary()
-	if err == nil {
-		return program
-	}
-	if os.Getenv("CI") == "true" {
+	_, err := Program()
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
 		t.Fatal(err)
+	default:
+		t.Skip(err)
 	}
-	t.Skip(err)
-	return ""
 }
 
-// binary is $DEVSTACK_BIN, or .devstack/bin/devstack in the repository. The error says how to build it.
-func binary() (string, error) {
+// Program is $DEVSTACK_BIN, or .devstack/bin/devstack in the repository. The error says how to build it.
+func Program() (string, error) {
 	program := os.Getenv("DEVSTACK_BIN")
 	if program == "" {
 		root, err := root()
