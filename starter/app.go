@@ -22,6 +22,8 @@ type app struct {
 	now     func() time.Time
 	reach   reach
 	pace    pace
+
+	interactive bool // somebody at a terminal can be asked
 }
 
 // pace is how often things are looked at. Tests hurry it.
@@ -33,7 +35,7 @@ type pace struct {
 
 func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
-		environ: environ, in: stdin, now: time.Now, reach: realServices(),
+		environ: environ, in: stdin, now: time.Now, reach: realServices(), interactive: atTerminal(stdin),
 		pace:    pace{watch: 300 * time.Millisecond, workers: 2 * time.Second, quiet: 5 * time.Second},
 		console: &console{out: stdout, err: stderr, now: time.Now},
 	}
@@ -88,11 +90,21 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	root.PersistentFlags().BoolVar(&a.console.json, "json", false, "print JSON and nothing else on standard output")
 	root.PersistentFlags().BoolVar(&a.console.noColor, "no-color", a.variable("NO_COLOR") != "", "no colours (also: NO_COLOR)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
-	root.AddCommand(
-		a.trainCommand(), a.inferenceCommand(), a.statusCommand(), a.stopCommand(),
-		a.sendCommand(), a.loadCommand(), a.simulateCommand(), a.doctorCommand(), a.versionCommand(),
-	)
+	group(root, "Score streams:", a.inferenceCommand(), a.statusCommand(), a.stopCommand())
+	group(root, "Change a running stream, with receipts:", a.swapCommand(), a.pauseCommand(), a.resumeCommand(),
+		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand())
+	group(root, "Train models:", a.loadCommand(), a.trainCommand())
+	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.doctorCommand(), a.versionCommand())
 	return root
+}
+
+// group adds commands under a title of the help screen.
+func group(root *cobra.Command, title string, commands ...*cobra.Command) {
+	root.AddGroup(&cobra.Group{ID: title, Title: title})
+	for _, c := range commands {
+		c.GroupID = title
+	}
+	root.AddCommand(commands...)
 }
 
 // variable is an environment variable as it was given, without the local stack's file.

@@ -11,7 +11,7 @@ import (
 	"temporal-streaming/starter/internal/screen"
 )
 
-// A stream keeps the model that it was started with. This file tells people when that is
+// A stream keeps the model that it was started with until it is swapped. This file tells people when that is
 // not the champion any more, and how to serve the champion.
 
 // outdatedStream answers which version the pipeline's running stream scores with, if it
@@ -32,7 +32,7 @@ func nextStep(s screen.Style, trained job.TrainResult, streaming string) string 
 		return fmt.Sprintf("Next: starter inference %s\n", trained.Pipeline)
 	}
 	return s.Warn(fmt.Sprintf("The stream %s still scores with version %s.", trained.Pipeline, streaming)) +
-		fmt.Sprintf(" To serve version %s:\n  starter stop %[2]s\n  starter inference %[2]s\n", trained.Logged.Version, trained.Pipeline)
+		fmt.Sprintf(" To serve version %s: starter swap %s champion\n", trained.Logged.Version, trained.Pipeline)
 }
 
 // champion answers which version is the champion; empty if MLflow names none. Watching a
@@ -58,6 +58,6 @@ func otherChampion(answer inferenceAnswer) string {
 	if answer.Champion == "" || answer.Champion == p.Model.Version {
 		return ""
 	}
-	return fmt.Sprintf("The champion is version %s; this stream scores with version %s until it is started anew: starter stop %[3]s && starter inference %[3]s",
+	return fmt.Sprintf("The champion is version %s; this stream scores with version %s until it is swapped: starter swap %[3]s champion",
 		answer.Champion, p.Model.Version, p.Pipeline)
 }

@@ -40,7 +40,7 @@ const beginAnew = "Next: starter inference creditcard"
 func TestPromotionBesideAnOlderStreamSaysHowToServeTheNewModel(t *testing.T) {
 	r := trainingBeside(t, "3").run(t.Context(), "train", "creditcard")
 	_, end, _ := strings.Cut(r.out, "MLflow model")
-	want := "\nThe stream creditcard still scores with version 3. To serve version 4:\n  starter stop creditcard\n  starter inference creditcard\n"
+	want := "\nThe stream creditcard still scores with version 3. To serve version 4: starter swap creditcard champion\n"
 	if r.code != exitOK || !strings.HasSuffix(end, want) || strings.Contains(end, beginAnew) {
 		t.Errorf("exit %d, it ends with:\n%s\nwant:\n%s", r.code, end, want)
 	}
@@ -83,7 +83,7 @@ func (b *bench) withChampion(version string) *bench {
 }
 
 func TestJoiningAStreamOfAnotherModelNamesTheChampion(t *testing.T) {
-	const line = "The champion is version 4; this stream scores with version 3 until it is started anew: starter stop creditcard && starter inference creditcard\n"
+	const line = "The champion is version 4; this stream scores with version 3 until it is swapped: starter swap creditcard champion\n"
 	if r := streaming(t).withChampion("4").run(t.Context(), "inference", "creditcard", "--detach"); r.code != exitOK || !strings.Contains(r.out, line) {
 		t.Errorf("exit %d: %s", r.code, r.out)
 	}

@@ -75,6 +75,12 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// atTerminal reports that a person can type into r.
+func atTerminal(r io.Reader) bool {
+	f, ok := r.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
 // size is that of a terminal in cells; it bounds nothing if w is none.
 func size(w io.Writer) (width, height int) {
 	if f, ok := w.(*os.File); ok {

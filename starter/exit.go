@@ -23,7 +23,7 @@ var exitCodes = []struct {
 	{exitFailed, "failed; the message says why and what to do"},
 	{exitUsage, "the command line is wrong; nothing was done"},
 	{exitRejected, "train only: the run went well and the new model was rejected"},
-	{exitDetached, "train, send and stop: interrupted by Ctrl-C; a training run goes on"},
+	{exitDetached, "interrupted by Ctrl-C; what runs in workers goes on"},
 }
 
 func exitHelp() string {

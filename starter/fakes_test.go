@@ -69,6 +69,9 @@ func newBench(t *testing.T) *bench {
 			group: func(context.Context, stream.Kafka, string, string) ([]stream.GroupPosition, error) {
 				return nil, stream.ErrUnreachable
 			},
+			since: func(context.Context, stream.Kafka, string, time.Time) ([]int64, error) {
+				return nil, stream.ErrUnreachable
+			},
 			ping: func(context.Context, stream.Kafka) (stream.Cluster, error) {
 				return stream.Cluster{}, stream.ErrUnreachable
 			},
@@ -116,6 +119,8 @@ type fakeTemporal struct {
 	attach   func(context.Context, job.InferenceRequest) (job.InferenceStatus, control.Run, error)
 	status   func() (job.InferenceStatus, error)
 	stop     func(job.StopRequest) (job.StopReceipt, error)
+	order    func(context.Context, control.Order) (job.ControlReceipt, error)
+	scale    func(job.ScaleRequest) (job.ScaleReceipt, error)
 	streams  func(pipeline string) ([]control.Execution, error)
 	describe func(control.Run) (control.Execution, error)
 	workers  func(queue string) (int, error)
@@ -164,6 +169,20 @@ func (f *fakeTemporal) Stop(_ context.Context, _ string, r job.StopRequest) (job
 		return job.StopReceipt{}, errUnexpected
 	}
 	return f.stop(r)
+}
+
+func (f *fakeTemporal) Order(ctx context.Context, _ string, o control.Order) (job.ControlReceipt, error) {
+	if f.order == nil {
+		return job.ControlReceipt{}, errUnexpected
+	}
+	return f.order(ctx, o)
+}
+
+func (f *fakeTemporal) Scale(_ context.Context, _ string, r job.ScaleRequest) (job.ScaleReceipt, error) {
+	if f.scale == nil {
+		return job.ScaleReceipt{}, errUnexpected
+	}
+	return f.scale(r)
 }
 
 func (f *fakeTemporal) Streams(_ context.Context, pipeline string) ([]control.Execution, error) {

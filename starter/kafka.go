@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/stream"
@@ -27,6 +28,7 @@ type brokers struct {
 	tail  func(ctx context.Context, k stream.Kafka, topic string, from stream.Start) (tail, error)
 	send  func(ctx context.Context, o stream.SenderOptions) (sender, error)
 	group func(ctx context.Context, k stream.Kafka, group, topic string) ([]stream.GroupPosition, error)
+	since func(ctx context.Context, k stream.Kafka, topic string, at time.Time) ([]int64, error)
 	ping  func(ctx context.Context, k stream.Kafka) (stream.Cluster, error)
 	fence func(ctx context.Context, k stream.Kafka, ids []string) error
 }
@@ -38,7 +40,7 @@ func realBrokers() brokers {
 		},
 		send: func(ctx context.Context, o stream.SenderOptions) (sender, error) { return stream.NewSender(ctx, o) },
 		// Written out, so that each can be replaced in tests without the others.
-		group: stream.Group, ping: stream.Ping, fence: stream.Fence,
+		group: stream.Group, since: stream.Since, ping: stream.Ping, fence: stream.Fence,
 	}
 }
 

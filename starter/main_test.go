@@ -11,7 +11,7 @@ import (
 )
 
 func TestHelpScreens(t *testing.T) {
-	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "doctor", "version"} {
+	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "doctor", "version"} {
 		r := newBench(t).run(t.Context(), strings.Fields(command+" --help")...)
 		if r.code != exitOK || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, %s", command, r.code, r.stderr)
@@ -27,7 +27,9 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		"train creditcard --seed one", "train creditcard --attach a --detach", "train creditcard --dataset yesterday",
 		"inference creditcard --start tomorrow", "inference creditcard --sink s3", "inference creditcard --from then", "inference creditcard --shards -1",
 		"send creditcard", "send creditcard f --rate -1", "simulate creditcard --out x.parquet", "simulate creditcard --rows 5",
-		"simulate creditcard --fraud-share 2", "status creditcard other", "doctor now", "version 2",
+		"simulate creditcard --fraud-share 2", "swap creditcard", "rate creditcard fast", "rate creditcard -1", "scale creditcard", "pause",
+		"seek creditcard --reason r", "seek creditcard --to latest", "seek creditcard --to yesterday --reason r", "seek creditcard --to latest --partition 1 --offset 2 --reason r",
+		"seek creditcard --partition 1 --reason r", "seek creditcard --snapshot none --reason r", "status creditcard other", "doctor now", "version 2",
 	} {
 		r := newBench(t).run(t.Context(), strings.Fields(line)...)
 		if r.code != exitUsage || r.out != "" {
@@ -42,7 +44,7 @@ func TestEveryServiceThatIsAwayIsOneSentenceAndOneStep(t *testing.T) {
 	var transcript strings.Builder
 	file := smallCSV(t)
 	for _, line := range []string{
-		"train creditcard", "inference creditcard", "stop creditcard", "status creditcard", "send creditcard FILE", "load creditcard FILE",
+		"train creditcard", "inference creditcard", "stop creditcard", "status creditcard", "swap creditcard champion", "pause creditcard", "scale creditcard --shards 2", "seek creditcard --to earliest --reason r --yes", "send creditcard FILE", "load creditcard FILE",
 	} {
 		b := newBench(t)
 		b.app.reach.temporal = func(context.Context, map[string]string) (controlPlane, error) { return nil, control.ErrUnreachable }

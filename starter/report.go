@@ -18,6 +18,8 @@ type streamReport struct {
 	Pipeline    string           `json:"pipeline"`
 	State       string           `json:"state"` // starting, running, stopping, or how the workflow ended; unknown without Temporal
 	Model       job.ModelRef     `json:"model,omitzero"`
+	Orders      job.Orders       `json:"orders,omitzero"`
+	Workers     []string         `json:"workers,omitempty"` // that have offered themselves
 	Shards      []shardReport    `json:"shards"`
 	Partitions  []partitionState `json:"partitions"`
 	Records     int64            `json:"records"` // since the loops started
@@ -44,6 +46,7 @@ type shardReport struct {
 	State       string    `json:"state"`
 	Worker      string    `json:"worker,omitempty"`
 	Segment     int64     `json:"segment"`
+	Model       string    `json:"model,omitempty"` // NAME@VERSION that its loop scores with now, from the heartbeat
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"` // zero: not known
 }
@@ -109,13 +112,21 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 		r.Problem = reasonOf(err)
 	default:
 		r.State, r.Model, r.Note, r.Started = string(status.State), status.Plan.Model, status.Note, status.Started
+		r.Orders = status.Plan.Orders
+		for _, w := range status.Workers {
+			r.Workers = append(r.Workers, w.Worker)
+		}
 	}
 	for _, s := range status.Shards {
 		p, beats := heartbeat(live.Pending, s.Shard.Partitions)
 		if !beats {
 			r.add(s.Last, s.Shard.ID)
 		}
-		r.Shards = append(r.Shards, reportShard(s, beats && p.LastCommit.After(s.Since)))
+		shard := reportShard(s, beats && p.LastCommit.After(s.Since))
+		if beats && p.Model.Name != "" {
+			shard.Model = p.Model.Name + "@" + p.Model.Version
+		}
+		r.Shards = append(r.Shards, shard)
 	}
 	for _, activity := range live.Pending {
 		if p, ok := activity.Shard(); ok {

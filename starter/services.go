@@ -47,11 +47,13 @@ type modelRegistry interface {
 	Version(ctx context.Context, name, numberOrAlias string) (tracking.Version, error)
 }
 
-// streamer starts, watches and stops streams.
+// streamer starts, watches, orders and stops streams.
 type streamer interface {
 	Attach(ctx context.Context, request job.InferenceRequest) (job.InferenceStatus, control.Run, error)
 	StreamStatus(ctx context.Context, run control.Run) (job.InferenceStatus, error)
 	Stop(ctx context.Context, pipeline string, request job.StopRequest) (job.StopReceipt, error)
+	Order(ctx context.Context, pipeline string, o control.Order) (job.ControlReceipt, error)
+	Scale(ctx context.Context, pipeline string, request job.ScaleRequest) (job.ScaleReceipt, error)
 	Streams(ctx context.Context, pipeline string) ([]control.Execution, error)
 	Describe(ctx context.Context, run control.Run) (control.Execution, error)
 	Workers(ctx context.Context, queue string) (int, error)
@@ -126,7 +128,7 @@ func nextFor(errType string) string {
 	case job.ErrTypeCorrupt:
 		return "The stored bytes were changed after they were written. Load the data set again (starter load) or train again."
 	case job.ErrTypeOffsetLost:
-		return "The broker deleted records before they were scored. Decide where to go on: stop the stream, set the group's offsets, start it again."
+		return "The broker deleted records before they were scored. Decide where to go on: starter seek PIPELINE --partition P --offset N --reason R."
 	case job.ErrTypeFenced:
 		return "Another process owns these partitions. `starter status` shows which."
 	default:

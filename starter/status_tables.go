@@ -37,6 +37,9 @@ func streamsTable(s screen.Style, streams []streamReport, now time.Time) string 
 }
 
 func stateText(s screen.Style, r streamReport, now time.Time) string {
+	if r.State == string(job.StreamRunning) && r.Orders.Paused {
+		return s.Warn("paused") + s.Dim(since(r.Started, now))
+	}
 	switch r.State {
 	case string(job.StreamRunning):
 		return s.Good(r.State) + s.Dim(since(r.Started, now))
@@ -81,7 +84,7 @@ func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 	}
 	var pairs [][2]string
 	for _, pair := range [][2]string{
-		{"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", errorText(s, r, now)},
+		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", errorText(s, r, now)},
 		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
 	} {
 		if pair[1] != "" {
@@ -89,6 +92,26 @@ func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 		}
 	}
 	return out + s.Pairs(pairs)
+}
+
+// ordersText says what the stream was told besides to run, and who does not obey yet.
+func ordersText(s screen.Style, r streamReport) string {
+	var parts []string
+	if r.Orders.Paused {
+		parts = append(parts, s.Warn("paused; go on: starter resume "+r.Pipeline))
+	}
+	if r.Orders.PerSecond > 0 {
+		parts = append(parts, s.Warn("at most "+screen.Rate(r.Orders.PerSecond)))
+	}
+	for _, sh := range r.Shards {
+		if sh.Model != "" && r.Model.Name != "" && sh.Model != r.Model.Name+"@"+r.Model.Version {
+			parts = append(parts, s.Warn(fmt.Sprintf("shard %d still scores with %s", sh.ID, sh.Model)))
+		}
+	}
+	if r.Orders.Generation > 0 {
+		parts = append(parts, fmt.Sprintf("generation %d", r.Orders.Generation))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func errorText(s screen.Style, r streamReport, now time.Time) string {

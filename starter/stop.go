@@ -37,7 +37,7 @@ at these offsets. Stopping a stream that does not run is no error.`,
 			return a.stop(c.Context(), args[0], reason)
 		},
 	}
-	c.Flags().StringVar(&reason, "reason", "asked for on the command line", "why, for the record in the history")
+	reasonFlag(c, &reason)
 	return c
 }
 
@@ -46,20 +46,13 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := a.pipeline(name); err != nil {
-		return err
-	}
-	temporal, err := a.temporal(ctx)
-	if err != nil {
-		return err
-	}
-	defer temporal.Close()
 	answer := stopAnswer{
 		Pipeline: name, WasRunning: true, Shards: []job.ShardStatus{}, Partitions: []partitionState{},
 		TemporalURL: cfg.WorkflowURL(job.InferenceWorkflowID(name), ""),
 	}
 	style := a.console.style()
-	receipt, err := a.drain(ctx, temporal, name, job.StopRequest{Reason: reason, By: a.who()})
+	request := job.StopRequest{Reason: reason, By: a.who()}
+	receipt, err := obey(ctx, a, name, func(ctx context.Context, t controlPlane) (job.StopReceipt, error) { return t.Stop(ctx, name, request) })
 	switch {
 	case errors.Is(err, control.ErrNotRunning):
 		answer.WasRunning = false
@@ -76,17 +69,6 @@ func (a *app) stop(ctx context.Context, name, reason string) error {
 	answer.Partitions = a.lastPositions(ctx, cfg, name, answer.Shards)
 	a.console.say("Stopped %s. It stood here:\n%s\nGo on from there: starter inference %s\n", style.Strong(name), receiptTable(style, answer), name)
 	return a.emitJSON(answer)
-}
-
-// drain stops the stream and waits for its receipt, and says so if nobody is there to do it.
-func (a *app) drain(ctx context.Context, t controlPlane, name string, request job.StopRequest) (job.StopReceipt, error) {
-	x, err := t.Describe(ctx, control.Run{WorkflowID: job.InferenceWorkflowID(name)})
-	if errors.Is(err, control.ErrNotFound) || err == nil && !x.Running {
-		return job.StopReceipt{}, control.ErrNotRunning
-	}
-	done := a.minding(ctx, t, job.StreamQueue)
-	defer done()
-	return t.Stop(ctx, name, request)
 }
 
 // lastPositions are those of the receipt. A shard whose last segment was lost, with

@@ -4,7 +4,8 @@
 // Every call is bounded by the context that it is given. Whatever goes wrong comes
 // back as one of the errors below, so that a command can say what to do next
 // without knowing Temporal's errors; no call prints, logs or retries behind its
-// caller's back, except that WaitTrain, Attach and Stop wait as long as their context lives.
+// caller's back, except that WaitTrain, Attach, Stop, Scale and Order wait as long as their
+// context lives.
 //
 //	temporal, err := control.Dial(ctx, vars)
 //	run, err := temporal.StartTrain(ctx, job.TrainRequest{Pipeline: "creditcard"})

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -64,45 +63,6 @@ func (t *Temporal) StreamStatus(ctx context.Context, run Run) (job.InferenceStat
 		return job.InferenceStatus{}, fmt.Errorf("ask %s for its status: %w", run.WorkflowID, explain(err))
 	}
 	return status, nil
-}
-
-// Stop drains and ends the stream of a pipeline and waits for its receipt as long as
-// ctx lives. It returns ErrNotRunning if there is no stream to stop.
-func (t *Temporal) Stop(ctx context.Context, pipeline string, request job.StopRequest) (job.StopReceipt, error) {
-	update := client.UpdateWorkflowOptions{
-		UpdateID:     uuid.NewString(),
-		WorkflowID:   job.InferenceWorkflowID(pipeline),
-		UpdateName:   job.StopUpdate,
-		Args:         []any{request},
-		WaitForStage: client.WorkflowUpdateStageCompleted,
-	}
-	for {
-		var receipt job.StopReceipt
-		handle, err := t.client.UpdateWorkflow(ctx, update)
-		if err == nil {
-			err = handle.Get(ctx, &receipt)
-		}
-		err = explain(err)
-		switch {
-		case err == nil:
-			return receipt, nil
-		case errors.Is(err, ErrNoAnswer) && rest(ctx):
-			continue // draining takes longer than the server's long poll
-		case errors.Is(err, ErrNotFound):
-			err = fmt.Errorf("%w: %w", ErrNotRunning, err)
-		}
-		return job.StopReceipt{}, fmt.Errorf("stop the stream of %s: %w", pipeline, err)
-	}
-}
-
-// rest is a moment between two polls; it tells whether ctx is still alive after it.
-func rest(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(100 * time.Millisecond):
-		return true
-	}
 }
 
 func streamDetails(r job.InferenceRequest) string {

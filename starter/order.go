@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/starter/internal/screen"
+)
+
+// Orders change a stream while it runs. All of them go this one way: look whether the
+// stream is there, send the update, say so if no worker is there to answer, wait for the
+// receipt of every shard, show it.
+
+// notGiven is the reason in the history when a person gave none.
+const notGiven = "asked for on the command line"
+
+func reasonFlag(c *cobra.Command, reason *string) {
+	c.Flags().StringVar(reason, "reason", notGiven, "why, for the record in the history")
+}
+
+// order gives an order and shows its receipt under a headline.
+func (a *app) order(ctx context.Context, name string, o control.Order, headline func(screen.Style, job.ControlReceipt) string) error {
+	receipt, err := obey(ctx, a, name, func(ctx context.Context, t controlPlane) (job.ControlReceipt, error) { return t.Order(ctx, name, o) })
+	if err != nil {
+		return a.orderProblem(ctx, name, err)
+	}
+	style := a.console.style()
+	a.console.say("%s\n%s", headline(style, receipt), controlTable(style, receipt))
+	return a.emitJSON(receipt)
+}
+
+// obey has a running stream do something, and minds the workers while it waits.
+func obey[Receipt any](ctx context.Context, a *app, name string, ask func(context.Context, controlPlane) (Receipt, error)) (receipt Receipt, err error) {
+	if _, err := a.settings(); err != nil {
+		return receipt, err
+	}
+	if _, err := a.pipeline(name); err != nil {
+		return receipt, err
+	}
+	t, err := a.temporal(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer t.Close()
+	looking, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	x, err := t.Describe(looking, control.Run{WorkflowID: job.InferenceWorkflowID(name)})
+	switch {
+	case errors.Is(err, control.ErrNotFound), err == nil && !x.Running:
+		return receipt, control.ErrNotRunning
+	case err != nil:
+		return receipt, err
+	}
+	done := a.minding(ctx, t, job.StreamQueue)
+	defer done()
+	return ask(ctx, t)
+}
+
+// orderProblem says what to do about an order that was not obeyed.
+func (a *app) orderProblem(ctx context.Context, name string, err error) error {
+	var refused *control.Refused
+	switch {
+	case errors.Is(err, control.ErrNotRunning):
+		return fail(fmt.Errorf("the stream %s does not run", name), "Start it: starter inference %s.", name)
+	case ctx.Err() != nil:
+		return &problem{
+			what: errors.New("interrupted; the order stands, and shards that have not obeyed yet still will"),
+			next: "See: starter status " + name + ".", code: exitDetached,
+		}
+	case errors.As(err, &refused) && refused.Type == "":
+		return fail(err, "Nothing was changed. `starter status %s` shows how the stream stands.", name)
+	case errors.As(err, &refused) && refused.Type == job.ErrTypeInvalid:
+		return fail(err, "Nothing was changed. Correct what the message names and give the order again.")
+	}
+	return a.temporalProblem(err)
+}
+
+// controlTable shows from which offset of which partition on an order is in force.
+func controlTable(s screen.Style, r job.ControlReceipt) string {
+	columns := []screen.Column{{Name: "shard", Right: true}, {Name: "worker"}, {Name: "partition", Right: true}, {Name: "first offset", Right: true}}
+	if r.What == job.SeekUpdate {
+		columns = append(columns[:3:3], screen.Column{Name: "before", Right: true}, screen.Column{Name: "after", Right: true}, screen.Column{Name: "that is"})
+	}
+	var rows [][]string
+	for _, shard := range r.Shards {
+		for _, p := range shard.Partitions {
+			row := []string{fmt.Sprint(shard.Shard.ID), shard.Worker, fmt.Sprint(p.Partition), screen.Count(p.Offset)}
+			if r.What == job.SeekUpdate {
+				row = append(row[:3], screen.Count(p.Before), screen.Count(p.Offset), jump{from: p.Before, to: p.Offset}.text(s))
+			}
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) == 0 {
+		return "  no shard runs; it holds for those that will\n"
+	}
+	return s.Table(columns, rows)
+}
