@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func kafkaClient(t *testing.T, envFile string, options ...kgo.Opt) *kgo.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(env["KAFKA_BOOTSTRAP_SERVERS"]))...)
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(strings.Split(env["KAFKA_BOOTSTRAP_SERVERS"], ",")...))...)
 	if err != nil {
 		t.Fatal(err)
 	}

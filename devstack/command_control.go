@@ -80,8 +80,8 @@ func commandService(ctx context.Context, verb string, args []string, stdout, std
 	if err != nil {
 		return err
 	}
-	if len(o.rest) != 1 || !slices.Contains(settings.Names(), o.rest[0]) {
-		return usageError(fmt.Sprintf("%s: name one service of %v", verb, settings.Names()))
+	if len(o.rest) != 1 || !settings.IsService(o.rest[0]) {
+		return usageError(fmt.Sprintf("%s: name one service of %v (of several brokers kafka-1, kafka-2 ...)", verb, settings.Names()))
 	}
 	name := o.rest[0]
 	answer, err := control.Ask(ctx, control.Request{Verb: verb, Service: name, Now: o.now})

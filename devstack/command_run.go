@@ -108,7 +108,7 @@ func assemble(ctx context.Context, o *options, people io.Writer) (*stack, error)
 		case name == settings.S3:
 			list = append(list, services.S3(s, env))
 		case name == settings.Kafka && o.Kafka == "apache":
-			list = append(list, services.ApacheKafka(s, env, broker))
+			list = append(list, services.ApacheKafka(s, broker)...)
 		case name == settings.Kafka:
 			list = append(list, services.EmbeddedKafka(s, env))
 		case name == settings.MLflow:

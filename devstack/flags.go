@@ -26,12 +26,20 @@ type options struct {
 	now      bool
 	untilEOF bool
 	rest     []string
+
+	produceBytes, fetchBytes float64 // of command quota
 }
 
 // stackFlags adds what run and up take.
 func stackFlags(flags *flag.FlagSet, o *options, only *string) {
 	flags.StringVar(&o.Tools, "tools", "", "folder of the installed tools, may be shared (default DATA/tools)")
 	flags.StringVar(&o.Kafka, "kafka", "embedded", "embedded, or apache for a real Apache Kafka (needs Java 17 and Maven)")
+	flags.IntVar(&o.Brokers, "brokers", 0, "of Apache Kafka (default 1); several keep every topic on up to three of them")
+	flags.BoolVar(&o.SASL, "kafka-sasl", false, "give Apache Kafka a second listener that asks for SCRAM-SHA-256 credentials; KAFKA_SASL_BOOTSTRAP_SERVERS is its address")
+	flags.Func("kafka-set", "a line KEY=VALUE for Apache Kafka's configuration; may be repeated", func(line string) error {
+		o.KafkaSet = append(o.KafkaSet, line)
+		return nil
+	})
 	flags.StringVar(only, "only", "", "run these services only, for example s3,kafka")
 	flags.StringVar(&o.Bind, "bind", "127.0.0.1", "address to listen on; nothing here asks for a password but S3")
 	flags.IntVar(&o.TemporalPort, "temporal-port", 7233, "Temporal; 0 picks a free port, as with every port")
@@ -56,6 +64,10 @@ func parse(command string, args []string, stack bool, output io.Writer) (*option
 	}
 	if command == "run" {
 		flags.BoolVar(&o.untilEOF, "until-eof", false, "end when standard input ends: a test that dies takes its stack along")
+	}
+	if command == "quota" {
+		flags.Float64Var(&o.produceBytes, "produce", 0, "bytes a second that the client may send to each broker; 0 is no limit")
+		flags.Float64Var(&o.fetchBytes, "fetch", 0, "bytes a second that it may fetch from each broker; 0 is no limit")
 	}
 	if command == "stop" {
 		flags.BoolVar(&o.now, "now", false, "kill it instead of asking it to end")

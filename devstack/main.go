@@ -40,8 +40,9 @@ const usageText = `usage: devstack COMMAND [FLAGS]
   setup                    only install what run and up need; they do it themselves otherwise
   status                   show what runs, and where
   down                     stop it
-  stop SERVICE [--now]     stop one service (temporal, s3, kafka, mlflow); --now kills it
+  stop SERVICE [--now]     stop one service (temporal, s3, kafka or kafka-1.., mlflow); --now kills it
   start SERVICE            start it again, and wait until it can be used
+  quota CLIENT             limit what a Kafka client sends (--produce N) and fetches (--fetch N); "-" is every client
   kill SERVICE             kill it (SIGKILL); it is started again by itself
 
 devstack COMMAND -h shows the flags.
@@ -72,6 +73,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		err = commandDown(ctx, rest, stdout, stderr)
 	case "stop", "start", "kill":
 		err = commandService(ctx, verb, rest, stdout, stderr)
+	case "quota":
+		err = commandQuota(ctx, rest, stdout, stderr)
 	case "serve": // this program as one of the services in it; see services.S3 and services.EmbeddedKafka
 		err = serve(ctx, rest)
 	case "help", "-h", "--help":

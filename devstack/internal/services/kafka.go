@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"temporal-streaming/devstack/internal/settings"
 )
 
 // topics are made at each start where they are missing; a broker does not make topics by itself here, so that a
@@ -18,15 +17,19 @@ var topics = []string{"hello-fraud", "hello-predictions", "hello-fraud.dlq"}
 
 const partitions = 4
 
-// kafkaReady makes the topics and reads their metadata until every partition has a leader.
-func kafkaReady(ctx context.Context, env settings.Env) error {
-	client, err := kgo.NewClient(kgo.SeedBrokers(env["KAFKA_BOOTSTRAP_SERVERS"]))
+// anyBroker leaves open who must be in sync.
+const anyBroker int32 = -1
+
+// kafkaReady makes the topics at a broker and reads their metadata until every partition has a leader, and the broker of
+// that node id has caught up with those that it keeps.
+func kafkaReady(ctx context.Context, address string, copies int, node int32) error {
+	client, err := kgo.NewClient(kgo.SeedBrokers(address))
 	if err != nil {
 		return fmt.Errorf("kafka client: %w", err)
 	}
 	defer client.Close()
 	admin := kadm.NewClient(client)
-	made, err := admin.CreateTopics(ctx, partitions, 1, nil, topics...)
+	made, err := admin.CreateTopics(ctx, partitions, int16(copies), nil, topics...)
 	if err != nil {
 		return fmt.Errorf("create topics: %w", err)
 	}
@@ -40,14 +43,14 @@ func kafkaReady(ctx context.Context, env settings.Env) error {
 		return fmt.Errorf("read topics: %w", err)
 	}
 	for _, topic := range topics {
-		if err := topicReady(found[topic]); err != nil {
+		if err := topicReady(found[topic], node); err != nil {
 			return fmt.Errorf("read topic %s: %w", topic, err)
 		}
 	}
 	return nil
 }
 
-func topicReady(topic kadm.TopicDetail) error {
+func topicReady(topic kadm.TopicDetail, node int32) error {
 	if topic.Err != nil {
 		return topic.Err
 	}
@@ -60,6 +63,9 @@ func topicReady(topic kadm.TopicDetail) error {
 		}
 		if partition.Leader < 0 {
 			return fmt.Errorf("partition %d has no leader yet", partition.Partition)
+		}
+		if slices.Contains(partition.Replicas, node) && !slices.Contains(partition.ISR, node) {
+			return fmt.Errorf("partition %d: broker %d has not caught up yet", partition.Partition, node)
 		}
 	}
 	return nil

@@ -32,7 +32,7 @@ func EmbeddedKafka(s *settings.Settings, env settings.Env) supervise.Service {
 				"DEVSTACK_KAFKA_DIR=" + filepath.Join(s.Data, "kafka-embedded"),
 			})
 		},
-		Ready: func(ctx context.Context) error { return kafkaReady(ctx, env) },
+		Ready: func(ctx context.Context) error { return kafkaReady(ctx, env["KAFKA_BOOTSTRAP_SERVERS"], 1, anyBroker) },
 	}
 }
 

@@ -18,7 +18,7 @@ type Env map[string]string
 
 // keys in the order of the file; those without a value are left out.
 var keys = []string{
-	"TEMPORAL_ADDRESS", "TEMPORAL_UI_URL", "KAFKA_BOOTSTRAP_SERVERS",
+	"TEMPORAL_ADDRESS", "TEMPORAL_UI_URL", "KAFKA_BOOTSTRAP_SERVERS", "KAFKA_SASL_BOOTSTRAP_SERVERS",
 	"S3_ENDPOINT", "S3_BUCKET", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY",
 	"MLFLOW_TRACKING_URI",
 }
@@ -42,6 +42,17 @@ func (s *Settings) WriteEnv() (Env, error) {
 	}
 	if s.Has(Kafka) {
 		fresh["KAFKA_BOOTSTRAP_SERVERS"] = fmt.Sprintf("%s:%d", host, s.KafkaPort)
+		var plain, sasl []string
+		for _, b := range s.Cluster {
+			plain = append(plain, fmt.Sprintf("%s:%d", host, b.Port))
+			sasl = append(sasl, fmt.Sprintf("%s:%d", host, b.SASLPort))
+		}
+		if len(plain) > 0 {
+			fresh["KAFKA_BOOTSTRAP_SERVERS"] = strings.Join(plain, ",")
+		}
+		if s.SASL {
+			fresh["KAFKA_SASL_BOOTSTRAP_SERVERS"] = strings.Join(sasl, ",")
+		}
 	}
 	if s.Has(S3) {
 		fresh["S3_ENDPOINT"] = fmt.Sprintf("http://%s:%d", host, s.S3Port)

@@ -21,9 +21,17 @@ func (s *Settings) ports() []port {
 		{Kafka, "--kafka-port", &s.KafkaPort},
 		{MLflow, "--mlflow-port", &s.MLflowPort},
 	}
-	if s.Kafka == "apache" {
-		s.ControllerPort = 0 // nobody but the broker itself needs to know it
-		all = append(all, port{Kafka, "", &s.ControllerPort})
+	for i := range s.Cluster {
+		b := &s.Cluster[i]
+		// Nobody but the brokers needs to know these. The first one's is --kafka-port.
+		*b = Broker{}
+		if i > 0 {
+			all = append(all, port{Kafka, "", &b.Port})
+		}
+		all = append(all, port{Kafka, "", &b.ControllerPort})
+		if s.SASL {
+			all = append(all, port{Kafka, "", &b.SASLPort})
+		}
 	}
 	var used []port
 	for _, p := range all {
@@ -66,6 +74,9 @@ func (s *Settings) ClaimPorts() error {
 		}
 		*p.number = free
 		chosen[free] = true
+	}
+	if len(s.Cluster) > 0 {
+		s.Cluster[0].Port = s.KafkaPort
 	}
 	return nil
 }

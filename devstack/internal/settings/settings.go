@@ -5,9 +5,11 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -31,13 +33,27 @@ type Settings struct {
 	Only  []string
 
 	TemporalPort, UIPort, S3Port, KafkaPort, MLflowPort int
-	ControllerPort                                      int // Apache Kafka's second listener, never used by clients
+
+	Brokers  int      // of Apache Kafka
+	SASL     bool     // a second listener of each of them, which asks for a password
+	KafkaSet []string // KEY=VALUE lines of their configuration that overrule ours
+	Cluster  []Broker // as many as Brokers, when Kafka is Apache's
+}
+
+// Broker is one process of Apache Kafka.
+type Broker struct {
+	Port           int
+	ControllerPort int // never used by clients
+	SASLPort       int // 0 without SASL
 }
 
 // Resolve checks the settings and completes them: absolute paths, and MLflow's need for S3.
 func (s *Settings) Resolve() error {
 	if s.Kafka != "embedded" && s.Kafka != "apache" {
 		return fmt.Errorf("--kafka %q: say embedded or apache", s.Kafka)
+	}
+	if err := s.resolveBrokers(); err != nil {
+		return err
 	}
 	if len(s.Only) == 0 {
 		s.Only = Names()
@@ -61,6 +77,38 @@ func (s *Settings) Resolve() error {
 		return fmt.Errorf("resolve --tools: %w", err)
 	}
 	return nil
+}
+
+func (s *Settings) resolveBrokers() error {
+	if s.Kafka != "apache" {
+		if s.Brokers > 1 || s.SASL || len(s.KafkaSet) > 0 {
+			return errors.New("--brokers, --kafka-sasl and --kafka-set need --kafka apache")
+		}
+		return nil
+	}
+	s.Brokers = max(1, s.Brokers)
+	for _, line := range s.KafkaSet {
+		if key, _, found := strings.Cut(line, "="); !found || key == "" {
+			return fmt.Errorf("--kafka-set %q: say KEY=VALUE", line)
+		}
+	}
+	s.Cluster = make([]Broker, s.Brokers)
+	return nil
+}
+
+// KafkaName is the name of a broker, counted from 0: "kafka" for the only one, else "kafka-1" and so on.
+func (s *Settings) KafkaName(broker int) string {
+	if s.Brokers <= 1 {
+		return Kafka
+	}
+	return fmt.Sprintf("%s-%d", Kafka, broker+1)
+}
+
+// IsService tells whether a name can be that of a service; whether a devstack has it, only that one knows.
+func IsService(name string) bool {
+	number, isBroker := strings.CutPrefix(name, Kafka+"-")
+	_, err := strconv.ParseUint(number, 10, 8)
+	return slices.Contains(Names(), name) || isBroker && err == nil
 }
 
 // Has tells whether a service is part of this devstack.

@@ -108,9 +108,24 @@ func TestUnknownNamesAreRefused(t *testing.T) {
 	for _, s := range []*settings.Settings{
 		{Kafka: "redpanda"},
 		{Kafka: "embedded", Only: []string{"postgres"}},
+		{Kafka: "embedded", Brokers: 3},
+		{Kafka: "apache", KafkaSet: []string{"log.retention.ms"}},
 	} {
 		if err := s.Resolve(); err == nil {
 			t.Errorf("%+v was accepted", s)
+		}
+	}
+}
+
+func TestBrokersAreNamedByNumberWhereThereAreSeveral(t *testing.T) {
+	one := resolved(t, func(s *settings.Settings) { s.Kafka = "apache" })
+	three := resolved(t, func(s *settings.Settings) { s.Kafka, s.Brokers = "apache", 3 })
+	if one.KafkaName(0) != "kafka" || three.KafkaName(0) != "kafka-1" || three.KafkaName(2) != "kafka-3" {
+		t.Errorf("names are %s, %s and %s", one.KafkaName(0), three.KafkaName(0), three.KafkaName(2))
+	}
+	for name, is := range map[string]bool{"kafka": true, "kafka-3": true, "kafka-": false, "kafka-x": false, "s3-1": false} {
+		if settings.IsService(name) != is {
+			t.Errorf("%s is a service: %v, want %v", name, !is, is)
 		}
 	}
 }
@@ -141,12 +156,19 @@ func TestTakenPortsAreAllNamedWithTheirFlags(t *testing.T) {
 }
 
 func TestEachZeroBecomesAPortOfItsOwn(t *testing.T) {
-	s := resolved(t, func(s *settings.Settings) { s.Kafka = "apache" })
+	s := resolved(t, func(s *settings.Settings) { s.Kafka, s.Brokers, s.SASL = "apache", 2, true })
 	if err := s.ClaimPorts(); err != nil {
 		t.Fatal(err)
 	}
 	seen := map[int]bool{}
-	for _, port := range []int{s.TemporalPort, s.UIPort, s.S3Port, s.KafkaPort, s.MLflowPort, s.ControllerPort} {
+	all := []int{s.TemporalPort, s.UIPort, s.S3Port, s.MLflowPort}
+	for _, b := range s.Cluster {
+		all = append(all, b.Port, b.ControllerPort, b.SASLPort)
+	}
+	if len(all) != 10 || s.Cluster[0].Port != s.KafkaPort {
+		t.Fatalf("%d ports, first broker at %d: %+v", len(all), s.KafkaPort, s)
+	}
+	for _, port := range all {
 		if port == 0 || seen[port] {
 			t.Errorf("port %d is zero or taken twice: %+v", port, s)
 		}
