@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,6 +44,15 @@ func start(ctx context.Context, program string, o Options) (*Servers, error) {
 		"--tools", filepath.Join(root, ".devstack", "tools"), // shared by all: installed once
 		"--only", strings.Join(o.Services, ","), "--kafka", o.Kafka,
 		"--temporal-port", "0", "--ui-port", "0", "--s3-port", "0", "--kafka-port", "0", "--mlflow-port", "0")
+	if o.Brokers > 0 {
+		cmd.Args = append(cmd.Args, "--brokers", strconv.Itoa(o.Brokers))
+	}
+	if o.SASL {
+		cmd.Args = append(cmd.Args, "--kafka-sasl")
+	}
+	for _, line := range o.KafkaSet {
+		cmd.Args = append(cmd.Args, "--kafka-set", line)
+	}
 	// In a group of its own it does not answer Ctrl-C before those who use it have drained.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p := &process{program: program, data: o.Data, said: &said{}, exited: make(chan error, 1)}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -51,6 +52,14 @@ func (s *Servers) Environ() []string {
 
 // Brokers is Kafka's address.
 func (s *Servers) Brokers() string { return s.Env["KAFKA_BOOTSTRAP_SERVERS"] }
+
+// SASLBrokers is Kafka's address for those who have credentials.
+func (s *Servers) SASLBrokers() string { return s.Env["KAFKA_SASL_BOOTSTRAP_SERVERS"] }
+
+// Quota limits what a client may send to each broker and fetch from it, in bytes a second; 0 is no limit.
+func (s *Servers) Quota(ctx context.Context, client string, produce, fetch int) error {
+	return s.do(ctx, "quota", client, "--produce", strconv.Itoa(produce), "--fetch", strconv.Itoa(fetch))
+}
 
 // Kill sends SIGKILL to a service and returns when it has been started again and can be used.
 func (s *Servers) Kill(ctx context.Context, service string) error { return s.do(ctx, "kill", service) }

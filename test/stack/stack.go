@@ -29,6 +29,9 @@ const (
 	MLflow   = "mlflow" // brings S3 with it
 )
 
+// Broker is the service name of one of several brokers, counted from 1.
+func Broker(number int) string { return fmt.Sprintf("%s-%d", Kafka, number) }
+
 // The kinds of Kafka. Tests of faults and of exactly-once delivery belong on Apache.
 const (
 	Embedded = "embedded"
@@ -40,6 +43,12 @@ type Options struct {
 	Services []string // default: all
 	Kafka    string   // default: Embedded
 	Data     string   // data folder; default: a temporary one that goes with the test
+
+	// Of Apache Kafka: how many brokers (default 1), whether they have a second listener that
+	// asks for SCRAM-SHA-256 credentials, and lines KEY=VALUE of their configuration.
+	Brokers  int
+	SASL     bool
+	KafkaSet []string
 }
 
 func (o Options) withDefaults() Options {
