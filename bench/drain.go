@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"temporal-streaming/bench/internal/ledger"
 	"temporal-streaming/internal/job"
 )
 
@@ -133,15 +134,16 @@ func (s *stage) finish(ctx context.Context, p job.StreamPlan, d drained, c *chil
 		return d, err
 	}
 	s.bench.say("  %.0f records/s, %.0f per CPU-second; auditing the output", d.perSecond(), d.perCPUSecond())
-	l := newLedger(s.messages, s.records)
-	l.timed = true
+	l := ledger.New(s.records, s.messages.key)
+	var scored []scoredAt
+	l.Visit(func(p ledger.Prediction) { scored = append(scored, scoredAt{p.Partition, p.Offset, p.ScoredAt}) })
 	if err := s.audit(ctx, l, p.Output); err != nil {
 		return d, err
 	}
-	if c := l.count(); !c.exact() {
+	if c := l.Count(); !c.Exact() {
 		return d, fmt.Errorf("the stream broke its promise: %v", c)
 	}
-	d.waits = waits(l.scored, p.Partitions(), seen)
+	d.waits = waits(scored, p.Partitions(), seen)
 	return d, nil
 }
 
@@ -169,6 +171,13 @@ func (s *stage) byBare(ctx context.Context, p job.StreamPlan, commit time.Durati
 }
 
 const bareBytes = 120
+
+// scoredAt is the input record that a prediction names, and when it says it was scored.
+type scoredAt struct {
+	partition int32
+	offset    int64
+	at        time.Time
+}
 
 // waits are the times from the scoring of a record to the first sight of its offset
 // being committed.

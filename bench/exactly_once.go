@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"time"
 )
 
@@ -53,70 +52,21 @@ func (b *bench) exactlyOnce(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	before := load()
-	s, err := b.open(ctx, o.servers)
-	topics := []string{s.topicIn, s.output, s.output + ".dlq"}
-	defer func() { s.close(topics...) }()
-	if err != nil {
-		return err
-	}
-	m, err := newMessages(o.seed)
-	if err != nil {
-		return err
-	}
-	l, err := s.live(ctx, o.partitions, o.shards)
-	if err != nil {
-		return err
-	}
-	defer func() { l.abandon() }()
-	r, err := s.read(s.output, readCommitted, true)
-	if err != nil {
-		return err
-	}
-	reading, stopReading := context.WithCancel(ctx)
-	arrivals := make(chan arrived, 1)
-	go func() { arrivals <- follow(reading, r) }()
-
-	kills, successors, err := l.underKills(ctx, o, m)
-	if err == nil {
-		err = l.complete(ctx)
-	}
-	stopReading()
-	seen := <-arrivals
-	r.close()
-	if err = errors.Join(err, seen.err); err != nil {
-		return err
-	}
-	if err := l.stop(ctx); err != nil {
-		return err
-	}
-	ledger := newLedger(m, o.records)
-	b.say("auditing the output")
-	if err := s.audit(ctx, ledger, s.output); err != nil {
-		return err
-	}
-	written, err := s.records(ctx, s.output, readUncommitted)
-	if err != nil {
-		return err
-	}
-	dead, err := s.records(ctx, s.output+".dlq", readCommitted)
-	if err != nil {
-		return err
-	}
-	c := ledger.count()
-	out := &report{bench: "exactly-once", settings: slices.Concat(settings{
-		{"records", o.records}, {"rate", o.rate}, {"kills", o.kills}, {"signal", "SIGKILL, started again at once"}, {"seed", o.seed},
-		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", len(l.plan.Shards)}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
-		{"reader", string(readCommitted)},
-	}, b.kafkaVersions(s.given), b.machine(before))}
-	reportKills(out, c, kills, successors, seen.at)
-	out.add("dead_letters", float64(dead), "records")
-	out.add("aborted", float64(written-ledger.records), "records") // written by workers that were killed, and never seen
-	if err := b.print(out, o.json); err != nil {
-		return err
-	}
-	if !c.exact() || dead > 0 {
-		return fmt.Errorf("the stream broke its promise: %v, %d dead letters", c, dead)
-	}
-	return nil
+	return b.try(ctx, o.streamFlags, true, func(ctx context.Context, t *trial) error {
+		killed, err := t.underKills(ctx, o)
+		if err != nil {
+			return err
+		}
+		v, err := t.judge(ctx, o.records)
+		if err != nil {
+			return err
+		}
+		out := &report{bench: "exactly-once", settings: t.settings(
+			setting{"records", o.records}, setting{"rate", o.rate}, setting{"kills", o.kills},
+			setting{"signal", "SIGKILL, started again at once"}, setting{"reader", string(readCommitted)},
+		)}
+		killed.report(out, t.out, t.plan.Partitions())
+		v.report(out)
+		return errors.Join(b.print(out, o.json), v.broken())
+	})
 }

@@ -120,20 +120,6 @@ func TestSamplerInterpolatesBetweenItsSamples(t *testing.T) {
 	}
 }
 
-func TestGapCountsFromTheKillToTheNextOutput(t *testing.T) {
-	at := func(s float64) time.Time { return time.Unix(0, int64(s*1e9)) }
-	arrivals := []time.Time{at(1), at(1.9), at(2.05), at(3.5), at(3.6), at(9)}
-	for _, it := range []struct{ kill, until, want float64 }{
-		{2, 3.55, 1.45}, // what the dead worker had committed still arrives at 2.05
-		{3.55, 20, 5.4},
-		{2.1, 3, 1.4}, // the silence outlasts the next kill
-	} {
-		if got := gapAfter(at(it.kill), at(it.until), arrivals).Seconds(); math.Abs(got-it.want) > 1e-6 {
-			t.Errorf("kill at %v: gap %v, want %v", it.kill, got, it.want)
-		}
-	}
-}
-
 func TestKillsAreSpreadAndRepeatable(t *testing.T) {
 	o := killOptions{streamFlags: streamFlags{seed: 3}, records: 200_000, rate: 4000, kills: 5}
 	moments := o.moments()
@@ -160,9 +146,7 @@ func TestWaitsRunFromScoringToTheCommitThatWasSeen(t *testing.T) {
 }
 
 func TestSourceIDIsFoundWithoutDecoding(t *testing.T) {
-	m := testMessages(t, 1)
-	_, value := predict(m, 77, 3)
-	if n, ok := sourceID(value); !ok || n != 77 {
+	if n, ok := sourceID([]byte(`{"id":"x","source_id":77,"offset":3}`)); !ok || n != 77 {
 		t.Fatal(n, ok)
 	}
 	for _, bad := range []string{"", `{"id":"x"}`, `{"source_id":"x",`, `{"source_id":-1,`, `{"source_id":5`} {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"flag"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -45,47 +44,35 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	before := load()
-	s, err := b.open(ctx, o.servers)
-	topics := []string{s.topicIn, s.output, s.output + ".dlq"}
-	defer func() { s.close(topics...) }()
-	if err != nil {
-		return err
-	}
-	m, err := newMessages(o.seed)
-	if err != nil {
-		return err
-	}
-	l, err := s.live(ctx, o.partitions, o.shards)
-	if err != nil {
-		return err
-	}
-	defer l.abandon()
-	r, err := s.read(s.output, readCommitted, true)
+	return b.try(ctx, o.streamFlags, false, func(ctx context.Context, t *trial) error { return t.latency(ctx, o) })
+}
+
+func (t *trial) latency(ctx context.Context, o latencyOptions) error {
+	r, err := t.read(t.output, readCommitted, true)
 	if err != nil {
 		return err
 	}
 	defer r.close()
-	processes := []*sampler{sampleProcess(l.worker.pid()), sample("the machine", machineTime)}
-	b.say("sending %.0f messages a second for %v and %v", o.rate, o.warmup, o.lasts)
-	g := newGenerator(o, m)
+	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", machineTime)}
+	t.bench.say("sending %.0f messages a second for %v and %v", o.rate, o.warmup, o.lasts)
+	g := newGenerator(o, t.messages)
 	sent := make(chan error, 1)
-	go func() { sent <- g.send(ctx, s.kafka, s.topicIn) }()
-	got, err := g.receive(ctx, r, sent, l.worker)
+	go func() { sent <- g.send(ctx, t.kafka, t.topicIn) }()
+	got, err := g.receive(ctx, r, sent, t.worker)
 	for _, it := range processes {
 		it.end()
 	}
 	if err != nil {
 		return err
 	}
-	if err := l.stop(ctx); err != nil {
+	if err := t.stop(ctx); err != nil {
 		return err
 	}
-	out := &report{bench: "latency", settings: slices.Concat(settings{
-		{"rate", o.rate}, {"seconds", o.lasts.Seconds()}, {"warmup_seconds", o.warmup.Seconds()}, {"producer_linger_ms", millis(o.linger)},
-		{"message_bytes", m.bytes()}, {"partitions", o.partitions}, {"shards", len(l.plan.Shards)}, {"model", l.plan.Model.Name + "@" + l.plan.Model.Version},
-		{"from", "the moment a message was due"}, {"to", "its prediction at a read_committed reader"},
-	}, b.kafkaVersions(s.given), b.machine(before))}
+	out := &report{bench: "latency", settings: t.settings(
+		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", o.warmup.Seconds()},
+		setting{"producer_linger_ms", millis(o.linger)}, setting{"from", "the moment a message was due"},
+		setting{"to", "its prediction at a read_committed reader"},
+	)}
 	got.report(out)
 	for i, name := range []string{"worker_cpu", "machine_cpu"} {
 		used, err := processes[i].between(g.due(g.first), g.due(g.total))
@@ -94,5 +81,5 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 		}
 		out.add(name, used.Seconds()/o.lasts.Seconds(), "cores")
 	}
-	return b.print(out, o.json)
+	return t.bench.print(out, o.json)
 }

@@ -14,7 +14,7 @@ import (
 // messages are the seed-format messages of one seed. Message n is always the same, and
 // can be had without those before it:
 //
-//	key    the text of a UUID made of seed and n
+//	key    the text of a UUID made of seed and n, or of seed and one of a few numbers
 //	value  {"columns":["V1",...,"V28","Amount"],"data":[[29 numbers]],"id":n}
 //
 // The numbers are those of simulated card payments. V1 to V28 have twelve decimals, which
@@ -22,6 +22,7 @@ import (
 // program; the simulation's own six would be too easy to parse.
 type messages struct {
 	seed   uint64
+	keys   int64    // how many keys there are; 0: each message has its own
 	bodies [][]byte // values up to the id, used in turn
 }
 
@@ -65,6 +66,9 @@ func newMessages(seed uint64) (*messages, error) {
 
 // key writes the key of message n to the 36 bytes of to.
 func (m *messages) key(to []byte, n int64) {
+	if m.keys > 0 {
+		n = int64(rand.NewPCG(m.seed, uint64(n)).Uint64() % uint64(m.keys))
+	}
 	random := rand.NewPCG(m.seed, uint64(n))
 	var u uuid.UUID
 	for i := 0; i < 16; i += 8 {

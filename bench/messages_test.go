@@ -73,3 +73,22 @@ func TestMessagesHaveTheSizeOfTheSeeds(t *testing.T) {
 		t.Fatalf("values have %d bytes", size)
 	}
 }
+
+func TestMessagesShareAsManyKeysAsAreAskedFor(t *testing.T) {
+	m := testMessages(t, 1)
+	m.keys = 50
+	seen := map[[36]byte]int{}
+	for n := range int64(10_000) {
+		var k [36]byte
+		m.key(k[:], n)
+		seen[k]++
+	}
+	for k, n := range seen {
+		if n < 100 || n > 400 {
+			t.Errorf("key %s has %d of 10000 messages", k, n)
+		}
+	}
+	if len(seen) != 50 {
+		t.Errorf("%d keys, want 50", len(seen))
+	}
+}

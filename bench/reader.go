@@ -28,6 +28,7 @@ func (s *site) read(topic string, level isolation, fromEnd bool) (*reader, error
 		"group.id": "bench.reader", "enable.auto.commit": false, "enable.auto.offset.store": false,
 		"isolation.level": string(level), "auto.offset.reset": "error", "enable.partition.eof": !fromEnd,
 		"fetch.wait.max.ms": 500, "fetch.queue.backoff.ms": 5, // an answer comes as soon as there is a record
+		"reconnect.backoff.max.ms": 250, // back when the broker is, so that its absence is what is seen
 	}))
 	if err != nil {
 		return fail(err)

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// traffic sends messages 0, 1, 2, ... to a topic at a steady rate, through whatever happens
+// to the broker. It is open: message n is due at a moment that was fixed beforehand, and
+// carries the time at which it was handed over. While the broker is away the messages
+// wait in this process; nothing is left out.
+type traffic struct {
+	p        *kafka.Producer
+	topic    string
+	messages *messages
+	rate     float64
+	most     int64 // 0: until it is stopped
+
+	begun     time.Time
+	handed    atomic.Int64
+	delivered atomic.Int64
+	failure   atomic.Pointer[error]
+	stopping  chan struct{}
+	sent      chan struct{} // closed when the last message was handed over
+	watched   chan struct{} // closed when no report can come any more
+}
+
+// trafficTick is how often due messages are handed over.
+const trafficTick = 2 * time.Millisecond
+
+// sendTo begins to send. most is how many messages there are, 0 as many as it comes to.
+func (s *site) sendTo(topic string, m *messages, rate float64, most int64) (*traffic, error) {
+	p, err := kafka.NewProducer(clientOf(s.kafka, "traffic", kafka.ConfigMap{
+		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 4, "batch.num.messages": 10000,
+		"message.timeout.ms": 0, "reconnect.backoff.max.ms": 250, // never give up; be back when the broker is
+		"queue.buffering.max.messages": 5_000_000, "queue.buffering.max.kbytes": 2 << 20, "go.delivery.report.fields": "none",
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("send to %s: %w", topic, err)
+	}
+	t := &traffic{
+		p: p, topic: topic, messages: m, rate: rate, most: most, begun: time.Now(),
+		stopping: make(chan struct{}), sent: make(chan struct{}), watched: make(chan struct{}),
+	}
+	go t.watch()
+	go t.send()
+	return t, nil
+}
+
+func (t *traffic) send() {
+	defer close(t.sent)
+	ticker := time.NewTicker(trafficTick)
+	defer ticker.Stop()
+	key, value := make([]byte, 36), []byte(nil)
+	out := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &t.topic, Partition: kafka.PartitionAny}}
+	for n := int64(0); ; {
+		due := int64(time.Since(t.begun).Seconds()*t.rate) + 1
+		if t.most > 0 {
+			due = min(due, t.most)
+		}
+		for ; n < due; n++ {
+			t.messages.key(key, n)
+			value = t.messages.value(value[:0], n)
+			out.Key, out.Value = key, value
+			if err := t.p.Produce(&out, nil); err != nil {
+				t.fail(err)
+				return
+			}
+			t.handed.Store(n + 1)
+		}
+		if n == t.most && t.most > 0 {
+			return
+		}
+		select {
+		case <-t.stopping:
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+func (t *traffic) watch() {
+	defer close(t.watched)
+	for e := range t.p.Events() {
+		switch it := e.(type) {
+		case *kafka.Message:
+			if err := it.TopicPartition.Error; err != nil {
+				t.fail(err)
+			} else {
+				t.delivered.Add(1)
+			}
+		case kafka.Error:
+			if it.IsFatal() {
+				t.fail(it)
+			}
+		}
+	}
+}
+
+func (t *traffic) fail(err error) {
+	err = fmt.Errorf("send to %s: %w", t.topic, err)
+	t.failure.CompareAndSwap(nil, &err)
+}
+
+// finish waits until all messages that are to be sent have been acknowledged, and closes.
+// It answers how many there are: 0 to n-1.
+func (t *traffic) finish(ctx context.Context) (n int64, err error) {
+	select {
+	case <-t.sent:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	for err == nil && t.p.Flush(100) > 0 && t.failure.Load() == nil {
+		err = ctx.Err()
+	}
+	t.close()
+	n = t.handed.Load()
+	if failed := t.failure.Load(); failed != nil {
+		err = errors.Join(err, *failed)
+	}
+	if delivered := t.delivered.Load(); err == nil && delivered != n {
+		err = fmt.Errorf("send to %s: %d of %d messages were acknowledged", t.topic, delivered, n)
+	}
+	return n, err
+}
+
+// stop ends the sending and finishes.
+func (t *traffic) stop(ctx context.Context) (n int64, err error) {
+	close(t.stopping)
+	return t.finish(ctx)
+}
+
+// close gives up what was not acknowledged.
+func (t *traffic) close() {
+	select {
+	case <-t.stopping:
+	default:
+		close(t.stopping)
+	}
+	<-t.sent
+	select {
+	case <-t.watched: // closed before
+	default:
+		t.p.Close()
+		<-t.watched
+	}
+}
