@@ -11,7 +11,9 @@ import (
 // which is about half of the loop's cost; a faster crossing would replace poll and send.
 type confluent struct {
 	Options
-	note func(error) // told of trouble that the client mends by itself
+	note func(error)       // told of trouble that the client mends by itself
+	seen func(*statistics) // told how the clients are, every now and then
+	wait func()            // called while a call of the loop's goroutine waits for room
 }
 
 // dial makes the clients. Settings that differ from the client's defaults say why; their
@@ -35,6 +37,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		"receive.message.max.bytes": largestRecord + 1<<20,
 		"go.events.channel.size":    1,
 		"go.logs.channel.enable":    true,
+		"statistics.interval.ms":    int(statisticsEvery.Milliseconds()),
 	}))
 	if err != nil {
 		return nil, nil, fmt.Errorf("make consumer: %w", err)
@@ -78,6 +81,7 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 		"go.events.channel.size":       1000,
 		"go.produce.channel.size":      1,
 		"go.logs.channel.enable":       true,
+		"statistics.interval.ms":       int(statisticsEvery.Milliseconds()),
 	}
 	if w.Delivery == ExactlyOnce {
 		// A failed delivery fails the transaction, which is all that the loop needs to know.
@@ -88,6 +92,16 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 		m["message.timeout.ms"] = int(w.TransactionTimeout.Milliseconds())
 	}
 	return m
+}
+
+// statistics hands what a client tells about itself on.
+func (w *confluent) statistics(e *kafka.Stats) {
+	s, err := readStatistics(e.String())
+	if err != nil {
+		w.note(err)
+		return
+	}
+	w.seen(s)
 }
 
 // forward hands the client's own log lines on. They repeat what the loop reports itself,

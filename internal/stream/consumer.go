@@ -147,6 +147,8 @@ func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Durati
 				return in, s.lost(e, -1)
 			}
 			s.note(e)
+		case *kafka.Stats:
+			s.statistics(e)
 		}
 	}
 	return in, nil

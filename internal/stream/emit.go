@@ -44,6 +44,8 @@ func (s *session) process(in []record.Message) (what, stack string) {
 		}
 	}()
 	s.out.Reset()
+	s.hand.scoring(s.began, in)
+	defer s.hand.returned()
 	s.orders.Processor.Process(in, &s.out)
 	return "", ""
 }

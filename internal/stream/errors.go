@@ -1,7 +1,6 @@
 package stream
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -54,11 +53,7 @@ func (e *errTooLarge) Unwrap() error { return e.cause }
 // fenced tells the errors by which the broker, or the client on its behalf, refuses a
 // loop whose transactional id belongs to another instance, or whose transaction timed out.
 func fenced(err error) bool {
-	switch code(err) {
-	case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch:
-		return true
-	}
-	return false
+	return faultOfCode(code(err)) == FaultFenced
 }
 
 // retryable tells the errors after which the same call may be made again: the client says
@@ -83,26 +78,4 @@ func code(err error) kafka.ErrorCode {
 		return k.Code()
 	}
 	return kafka.ErrNoError
-}
-
-// advice is what a person should do about an error of the client; empty if there is
-// nothing to do but wait.
-func advice(err error, k Kafka) string {
-	switch code(err) {
-	case kafka.ErrTransport, kafka.ErrAllBrokersDown, kafka.ErrResolve, kafka.ErrTimedOut, kafka.ErrRequestTimedOut:
-		return fmt.Sprintf("check that Kafka runs at %s (KAFKA_BOOTSTRAP_SERVERS) and can be reached from here", k.Brokers)
-	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic, kafka.ErrUnknownPartition:
-		return "create the topic, or correct its name in the pipeline"
-	case kafka.ErrAuthentication, kafka.ErrSaslAuthenticationFailed:
-		return "check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
-	case kafka.ErrSsl:
-		return "check KAFKA_SECURITY_PROTOCOL and KAFKA_SSL_CA_LOCATION"
-	case kafka.ErrTopicAuthorizationFailed, kafka.ErrGroupAuthorizationFailed, kafka.ErrTransactionalIDAuthorizationFailed, kafka.ErrClusterAuthorizationFailed:
-		return "grant this user read on the input topic and the group, write on the output and dead-letter topics," +
-			" and write on transactional ids that begin with temporal-streaming."
-	}
-	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Sprintf("check that Kafka runs at %s (KAFKA_BOOTSTRAP_SERVERS) and can be reached from here", k.Brokers)
-	}
-	return ""
 }

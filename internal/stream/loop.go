@@ -10,8 +10,6 @@ import (
 
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // Processor scores records. For every record of in it adds at least one result to out:
@@ -40,12 +38,11 @@ type Loop struct {
 	counts  Counts
 	meter   meter
 	limits  limits
-	lastErr string
-	errAt   time.Time
+	health  health
+	hand    hand
 	commits time.Time // when the last one was
 	told    time.Time // when Progress was last called
 	trouble chan error
-	warned  map[kafka.ErrorCode]time.Time // when each kind of note was last logged
 }
 
 // NewLoop checks the options. It connects to nothing.
@@ -60,12 +57,12 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 	o.Logger = o.Logger.With(slog.String("pipeline", o.Pipeline), slog.String("topic", o.Topic), slog.String("partitions", ranges(o.Partitions)))
 	l := &Loop{
 		Options: o, sleep: sleep, state: StateStarting, asks: make(chan *ask),
-		trouble: make(chan error, 16), warned: map[kafka.ErrorCode]time.Time{},
+		trouble: make(chan error, 16), health: newHealth(),
 	}
 	l.orders = o.Orders
 	l.orders.Processor, l.orders.Model, l.orders.ModelVersion = p, o.Model, o.ModelVersion
 	l.pace = pace{perSecond: o.Orders.PerSecond, filled: o.Now()}
-	l.wire = &confluent{Options: o, note: l.note}
+	l.wire = &confluent{Options: o, note: l.note, seen: l.seen, wait: func() { l.publish(false) }}
 	l.slots = make([]int32, o.Partitions[len(o.Partitions)-1]+1)
 	for i := range l.slots {
 		l.slots[i] = -1
@@ -90,7 +87,7 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("run loop of pipeline %s: it runs already", l.Pipeline)
 	}
 	defer l.running.Store(false)
-	l.counts = Counts{}
+	l.counts, l.health = Counts{}, newHealth()
 	l.state = StateStarting
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
 		before := l.counts.Commits

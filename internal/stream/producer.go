@@ -48,6 +48,8 @@ func (s *producer) watch() {
 				} else {
 					s.note(e)
 				}
+			case *kafka.Stats:
+				s.statistics(e)
 			}
 		case reached := <-s.barrier:
 			close(reached)
@@ -135,6 +137,7 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 				return fmt.Errorf("%w: %w", ctx.Err(), err)
 			}
 			s.p.Flush(10)
+			s.wait()
 		}
 	}
 	return nil

@@ -50,7 +50,14 @@ type Progress struct {
 	LastError        string    `json:"last_error,omitempty"` // stays after recovery, with its time
 	LastErrorAt      time.Time `json:"last_error_at,omitzero"`
 	LastCommit       time.Time `json:"last_commit,omitzero"`
-	At               time.Time `json:"at"`
+
+	Faults    map[Fault]int64 `json:"faults,omitempty"`    // how often each kind has come since Run began
+	Restarts  int64           `json:"restarts,omitempty"`  // sessions with Kafka that a fault has ended
+	Stuck     string          `json:"stuck,omitempty"`     // records wait and none is scored: why, and what to do
+	BatchAge  time.Duration   `json:"batch_age,omitempty"` // how long the transaction in hand has been open
+	Throttled time.Duration   `json:"throttled,omitempty"` // how long brokers hold answers back, at most
+
+	At time.Time `json:"at"`
 }
 
 // PartitionProgress is the position of one input partition. High and Lag come from the

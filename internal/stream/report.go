@@ -15,33 +15,28 @@ func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64
 	l.counts.DeadLetters += txn.DeadLetters
 	l.counts.Commits++
 	l.commits = now
+	l.health.active, l.health.stuck = now, ""
 	l.meter.add(now, stamps)
 }
 
 // failed takes the end of a session into the books.
 func (l *Loop) failed(err error) {
-	l.lastErr, l.errAt = l.forPeople(err), l.Now()
+	fault, _ := l.suffer(err, l.Now())
+	l.health.restarts++
 	var large *errTooLarge
 	if errors.As(err, &large) {
 		l.limits.recordBytes = smaller(l.limits.recordBytes, large.size)
 		l.Logger.Warn("record refused as too large; larger ones are cut from now on",
 			slog.Any("error", err), slog.Int("limit", l.limits.recordBytes),
-			slog.String("do", "give the dead-letter topic a max.message.bytes above the input topic's"))
+			slog.String("fault", string(fault)), slog.String("do", fault.advice(l.Kafka)))
 		return
 	}
 	level := slog.LevelWarn
-	if errors.Is(err, ErrOffsetLost) {
+	if fault == FaultOffsetLost || fault == FaultStuck {
 		level = slog.LevelError
 	}
-	l.Logger.Log(context.Background(), level, "stream interrupted", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
-}
-
-// forPeople is an error with what to do about it.
-func (l *Loop) forPeople(err error) string {
-	if do := advice(err, l.Kafka); do != "" {
-		return err.Error() + "; " + do
-	}
-	return err.Error()
+	l.Logger.Log(context.Background(), level, "stream interrupted",
+		slog.Any("error", err), slog.String("fault", string(fault)), slog.String("do", fault.advice(l.Kafka)))
 }
 
 // smaller is the next limit to try after a record of size was refused under limit.
@@ -67,7 +62,7 @@ func (l *Loop) note(err error) {
 // publish calls Progress, if it is due.
 func (l *Loop) publish(now bool) {
 	at := l.Now()
-	if !now && at.Sub(l.told) < l.ProgressInterval {
+	if !now && elapsed(l.told, at) < l.ProgressInterval {
 		return
 	}
 	l.told = at
@@ -83,11 +78,10 @@ func (l *Loop) readNotes(at time.Time) {
 	for {
 		select {
 		case err := <-l.trouble:
-			if c := code(err); at.Sub(l.warned[c]) > warnEvery {
-				l.warned[c] = at
-				l.Logger.Warn("kafka client reports", slog.Any("error", err), slog.String("do", advice(err, l.Kafka)))
+			if fault, log := l.suffer(err, at); log {
+				l.Logger.Warn("kafka client reports",
+					slog.Any("error", err), slog.String("fault", string(fault)), slog.String("do", fault.advice(l.Kafka)))
 			}
-			l.lastErr, l.errAt = l.forPeople(err), at
 		default:
 			return
 		}
@@ -98,9 +92,9 @@ func (l *Loop) progress(at time.Time) Progress {
 	p := Progress{
 		State: l.state, Counts: l.counts, Model: l.orders.Model, ModelVersion: l.orders.ModelVersion,
 		Generation: l.orders.Generation, Paused: l.orders.Paused, Limit: l.orders.PerSecond,
-		LastError: l.lastErr, LastErrorAt: l.errAt, LastCommit: l.commits, At: at,
-		Partitions: make([]PartitionProgress, len(l.Partitions)),
+		LastCommit: l.commits, At: at, Partitions: make([]PartitionProgress, len(l.Partitions)),
 	}
+	l.wellbeing(&p, at)
 	p.RecordsPerSecond, p.P50Millis, p.P99Millis = l.meter.read(at)
 	for i, n := range l.Partitions {
 		q := PartitionProgress{Partition: n, Next: l.next[i], High: l.ends[i], Lag: -1}

@@ -102,19 +102,25 @@ func (s *session) run(ctx context.Context) error {
 		if err := s.step(ctx); err != nil {
 			return err
 		}
-		s.report()
+		if err := s.report(); err != nil {
+			return err
+		}
 	}
 	s.state = StateDraining
 	return s.commit(ctx)
 }
 
-// report publishes progress, if it is due, with the ends of the log as fetched last.
-func (s *session) report() {
-	if s.Now().Sub(s.told) < s.ProgressInterval {
-		return
+// report publishes progress, if it is due, with the ends of the log as fetched last. It
+// fails when the session is stalled.
+func (s *session) report() error {
+	now := s.Now()
+	if elapsed(s.told, now) < s.ProgressInterval {
+		return nil
 	}
 	s.look()
+	err := s.stall(now)
 	s.publish(true)
+	return err
 }
 
 // idleWait bounds a poll, so that an idle loop notices the end of ctx and reports.
@@ -123,7 +129,7 @@ const idleWait = 100 * time.Millisecond
 func (s *session) step(ctx context.Context) error {
 	wait := idleWait
 	if s.inHand {
-		wait = min(wait, max(time.Millisecond, s.deadline()-s.Now().Sub(s.began)))
+		wait = min(wait, max(time.Millisecond, s.deadline()-elapsed(s.began, s.Now())))
 	}
 	in := s.in[:0]
 	if most := s.allowance(); most > 0 {
@@ -146,7 +152,7 @@ func (s *session) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.inHand || s.Now().Sub(s.began) < s.deadline() && !s.caughtUp(len(in)) {
+	if !s.inHand || elapsed(s.began, s.Now()) < s.deadline() && !s.caughtUp(len(in)) {
 		return nil
 	}
 	return s.commit(ctx)
@@ -221,8 +227,9 @@ func (s *session) commit(ctx context.Context) error {
 		return fmt.Errorf("commit %s: %w", s.id(), err)
 	}
 	now := s.Now()
-	s.cost += (now.Sub(start) - s.cost) / 4
+	s.cost += (min(elapsed(start, now), s.TransactionTimeout) - s.cost) / 4
 	s.inHand = false
+	s.hand.empty()
 	s.committed(now, s.next, s.txn, s.stamps)
 	s.txn, s.stamps = Counts{}, s.stamps[:0]
 	return s.print()
@@ -235,7 +242,7 @@ func (s *session) print() error {
 	_, err := s.Console.Write(s.printed)
 	s.printed = s.printed[:0]
 	if err != nil {
-		s.note(fmt.Errorf("print predictions: %w", err)) // committed already: not a reason to score them again
+		s.note(fmt.Errorf("%w: %w", errConsole, err)) // committed already: not a reason to score them again
 	}
 	return nil
 }
@@ -257,6 +264,7 @@ func (s *session) close(ctx context.Context, failed bool) {
 		defer cancel()
 		s.snk.abort(ctx)
 	}
+	s.hand.empty()
 	s.snk.close()
 	s.src.close()
 }
