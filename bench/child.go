@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -150,7 +151,7 @@ func (c *child) polls(ctx context.Context) error {
 
 // kill is kill -9. It returns when nothing of the process is left.
 func (c *child) kill() error {
-	if err := c.cmd.Process.Kill(); err != nil {
+	if err := c.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill %s: %w", c.cmd.Path, err)
 	}
 	<-c.exited

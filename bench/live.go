@@ -54,11 +54,7 @@ func (l *live) stop(ctx context.Context) error {
 
 // abandon kills the worker if it still runs, as after an error.
 func (l *live) abandon() {
-	select {
-	case <-l.worker.exited:
-	default:
-		if err := l.worker.kill(); err != nil {
-			l.bench.say("%v", err)
-		}
+	if err := l.worker.end(); err != nil {
+		l.bench.say("%v", err)
 	}
 }

@@ -64,6 +64,7 @@ func benchmarks() []benchmark {
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},
+		{"recovery", "how long the output is silent when a worker is killed (-9): started again at once, or taken over by another", (*bench).recovery},
 		{childBare, "", (*bench).bare},
 		{childLoop, "", (*bench).loop},
 	}

@@ -63,6 +63,18 @@ func (s *site) infer(ctx context.Context, p job.StreamPlan) (*running, error) {
 	return r, nil
 }
 
+// status is what the stream says of itself.
+func (r *running) status(ctx context.Context) (s job.InferenceStatus, err error) {
+	answer, err := r.temporal.QueryWorkflow(ctx, r.id, "", job.StatusQuery)
+	if err == nil {
+		err = answer.Get(&s)
+	}
+	if err != nil {
+		return s, fmt.Errorf("ask workflow %s for its status: %w", r.id, err)
+	}
+	return s, nil
+}
+
 // stop drains and ends the stream.
 func (r *running) stop(ctx context.Context) error {
 	defer r.temporal.Close()
