@@ -96,13 +96,7 @@ func (d *deaths) calm(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pause := time.Duration((.5 + d.random.Float64()) * float64(d.o.pause))
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-time.After(pause):
-		return nil
-	}
+	return sleep(ctx, time.Duration((.5+d.random.Float64())*float64(d.o.pause)))
 }
 
 // held makes worker the one that has more partitions, spare the other, and answers which
