@@ -39,6 +39,9 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childVariable); text != "" {
 		os.Exit(child(text))
 	}
+	if text := os.Getenv(resolverVariable); text != "" {
+		os.Exit(doomedResolver(text))
+	}
 	flag.Parse()
 	if testing.Short() || os.Getenv("KAFKA_BOOTSTRAP_SERVERS") != "" {
 		os.Exit(m.Run())

@@ -40,7 +40,8 @@ func (r Record) Header(name string) (string, bool) {
 type Reader struct {
 	topic string
 	c     *kafka.Consumer
-	left  map[int32]bool // partitions whose end has not been reached yet
+	left  map[int32]bool  // partitions whose end has not been reached yet
+	next  map[int32]int64 // of each partition that has answered: everything before it was read
 }
 
 // NewReader starts to read at from. It fails if the topic does not exist or no broker answers.
@@ -53,6 +54,18 @@ func NewReader(ctx context.Context, k Kafka, topic string, from Start) (*Reader,
 }
 
 func newReader(ctx context.Context, k Kafka, topic string, from Start) (*Reader, error) {
+	r, err := idleReader(k, topic)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.assign(ctx, from); err != nil {
+		return nil, errors.Join(err, r.c.Close())
+	}
+	return r, nil
+}
+
+// idleReader is a reader that no partition is assigned to yet.
+func idleReader(k Kafka, topic string) (*Reader, error) {
 	if err := k.Validate(); err != nil {
 		return nil, err
 	}
@@ -72,11 +85,7 @@ func newReader(ctx context.Context, k Kafka, topic string, from Start) (*Reader,
 		return nil, err
 	}
 	go discardLogs(c.Logs())
-	r := &Reader{topic: topic, c: c, left: map[int32]bool{}}
-	if err := r.assign(ctx, from); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return r, nil
+	return &Reader{topic: topic, c: c, left: map[int32]bool{}, next: map[int32]int64{}}, nil
 }
 
 func (r *Reader) assign(ctx context.Context, from Start) error {
@@ -148,6 +157,7 @@ func (r *Reader) poll(ctx context.Context) (rec Record, ok bool, err error) {
 		if err := e.TopicPartition.Error; err != nil {
 			return Record{}, false, fmt.Errorf("read %s-%d: %w", r.topic, e.TopicPartition.Partition, err)
 		}
+		r.next[e.TopicPartition.Partition] = int64(e.TopicPartition.Offset) + 1
 		rec = Record{Topic: r.topic, Partition: e.TopicPartition.Partition, Offset: int64(e.TopicPartition.Offset), Key: e.Key, Value: e.Value}
 		if e.TimestampType != kafka.TimestampNotAvailable {
 			rec.Timestamp = e.Timestamp
@@ -158,6 +168,7 @@ func (r *Reader) poll(ctx context.Context) (rec Record, ok bool, err error) {
 		return rec, true, nil
 	case kafka.PartitionEOF:
 		delete(r.left, e.Partition)
+		r.next[e.Partition] = max(r.next[e.Partition], int64(e.Offset))
 	case kafka.Error:
 		if ends(e) {
 			return Record{}, false, fmt.Errorf("read %s: %w", r.topic, e)
