@@ -1,19 +1,24 @@
 package stream
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
+
+	"temporal-streaming/internal/stream/crossing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// confluent is the wire over confluent-kafka-go. Its calls cross into C once per record,
-// which is about half of the loop's cost; a faster crossing would replace poll and send.
+// confluent is the wire over confluent-kafka-go. Records cross into C in batches, by package
+// crossing; where that cannot work with the client that is linked, once per record.
 type confluent struct {
 	Options
-	note func(error)       // told of trouble that the client mends by itself
-	seen func(*statistics) // told how the clients are, every now and then
-	wait func()            // called while a call of the loop's goroutine waits for room
+	note  func(error)       // told of trouble that the client mends by itself
+	seen  func(*statistics) // told how the clients are, every now and then
+	wait  func()            // called while a call of the loop's goroutine waits for room
+	plain sync.Once         // says why records cross one by one
 }
 
 // dial makes the clients. Settings that differ from the client's defaults say why; their
@@ -55,7 +60,34 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 	go w.forward(p.Logs())
 	snk := &producer{confluent: w, p: p, from: src, barrier: make(chan chan struct{}), done: make(chan struct{})}
 	go snk.watch()
+	if err := w.cross(src, snk); err != nil {
+		snk.close()
+		src.close()
+		return nil, nil, err
+	}
 	return src, snk, nil
+}
+
+// cross lets records cross in batches, unless the options or the client that is linked are
+// against it. Then the public calls do the same, slower.
+func (w *confluent) cross(src *consumer, snk *producer) (err error) {
+	if w.PublicCalls {
+		return nil
+	}
+	if src.batch, err = crossing.NewPoller(src.c); err == nil {
+		snk.batch, err = crossing.NewSender(snk.p, *snk.topic(toOutput), *snk.topic(toDeadLetters))
+	}
+	if !errors.Is(err, crossing.ErrUnsuitable) {
+		return err
+	}
+	w.plain.Do(func() {
+		w.Logger.Warn("records cross one by one into the client library, which costs about twice as much", slog.Any("reason", err))
+	})
+	if src.batch != nil {
+		src.batch.Close()
+		src.batch = nil
+	}
+	return nil
 }
 
 // largestRecord is the largest record that can be read and dead-lettered whole. Larger
@@ -95,8 +127,8 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 }
 
 // statistics hands what a client tells about itself on.
-func (w *confluent) statistics(e *kafka.Stats) {
-	s, err := readStatistics(e.String())
+func (w *confluent) statistics(text string) {
+	s, err := readStatistics(text)
 	if err != nil {
 		w.note(err)
 		return

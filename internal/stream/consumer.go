@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/stream/crossing"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -16,6 +17,7 @@ import (
 type consumer struct {
 	*confluent
 	c     *kafka.Consumer
+	batch *crossing.Poller       // nil: the public calls
 	parts []kafka.TopicPartition // of Partitions, in their order
 }
 
@@ -122,7 +124,30 @@ func (s *consumer) assign(next []int64) error {
 	return s.c.Assign(s.parts)
 }
 
+// poll takes the whole batch in one crossing into C where that can be had. Key and Value
+// then point into the client's memory, which the next poll gives back.
 func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Duration) ([]record.Message, error) {
+	if s.batch == nil {
+		return s.pollEach(in, max, maxBytes, wait)
+	}
+	in, event, err := s.batch.Poll(in, max, maxBytes, wait)
+	switch {
+	case err != nil:
+		return in, err
+	case event == nil:
+		return in, nil
+	case event.Statistics != "":
+		s.statistics(event.Statistics)
+		return in, nil
+	case event.Partition >= 0 || ends(event.Err):
+		return in, s.lost(event.Err, event.Partition)
+	}
+	s.note(event.Err)
+	return in, nil
+}
+
+// pollEach is poll by the client's public call, which crosses once per record.
+func (s *consumer) pollEach(in []record.Message, max, maxBytes int, wait time.Duration) ([]record.Message, error) {
 	// The client waits in milliseconds; a wait below one would become none, and the loop would spin.
 	timeout := int((wait + time.Millisecond - 1) / time.Millisecond)
 	for size := 0; len(in) < max && size < maxBytes; timeout = 0 {
@@ -148,7 +173,7 @@ func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Durati
 			}
 			s.note(e)
 		case *kafka.Stats:
-			s.statistics(e)
+			s.statistics(e.String())
 		}
 	}
 	return in, nil
@@ -191,6 +216,9 @@ func (s *consumer) end(partition int32) int64 {
 }
 
 func (s *consumer) close() {
+	if s.batch != nil {
+		s.batch.Close()
+	}
 	if err := s.c.Close(); err != nil {
 		s.Logger.Debug("close consumer", slog.Any("error", err))
 	}

@@ -52,6 +52,9 @@ type Options struct {
 	// for each loop), and SendBytes those that wait to be acknowledged (default 256 MiB).
 	PrefetchBytes int
 	SendBytes     int
+	// PublicCalls lets records cross into the client library one by one, by its public calls,
+	// instead of in batches by package crossing. It costs about twice as much processor time.
+	PublicCalls bool
 	// TransactionTimeout is after how long the broker aborts what a dead loop has left open
 	// (default 60 s). It must be longer than a broker restart, or the restart costs a
 	// transaction. A successor never waits for it, since it aborts that transaction by its id.

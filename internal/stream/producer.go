@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"temporal-streaming/internal/stream/crossing"
+
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
@@ -15,7 +17,8 @@ type producer struct {
 	p     *kafka.Producer
 	from  *consumer
 	sizes [destinations]int32 // partitions of each topic; 0: not written to
-	msg   kafka.Message       // reused: Produce copies it
+	batch *crossing.Sender    // nil: the public calls
+	msg   kafka.Message       // of the public calls, reused: Produce copies it
 
 	committed time.Time // when the last commit returned
 
@@ -49,7 +52,7 @@ func (s *producer) watch() {
 					s.note(e)
 				}
 			case *kafka.Stats:
-				s.statistics(e)
+				s.statistics(e.String())
 			}
 		case reached := <-s.barrier:
 			close(reached)
@@ -112,35 +115,58 @@ func (s *producer) begin() error {
 	return s.cause(s.p.BeginTransaction())
 }
 
+// send hands the records over in as few crossings into C as their bytes allow.
 func (s *producer) send(ctx context.Context, records []outgoing) error {
 	for i := range records {
 		r := &records[i]
-		s.msg.TopicPartition.Topic = s.topic(r.to)
-		s.msg.TopicPartition.Partition = r.partition % s.sizes[r.to]
-		s.msg.Key, s.msg.Value, s.msg.Headers = r.key, r.value, s.msg.Headers[:0]
+		s.largest.Store(max(s.largest.Load(), int64(len(r.key)+len(r.value))))
+		if s.batch == nil {
+			if err := s.handOver(ctx, func() error { return s.produce(r) }); err != nil {
+				return err
+			}
+			continue
+		}
+		s.batch.Add(int(r.to), r.partition%s.sizes[r.to], r.key, r.value)
 		for _, h := range r.headers {
-			s.msg.Headers = append(s.msg.Headers, kafka.Header{Key: h.key, Value: h.value})
+			s.batch.Header(h.key, h.value)
 		}
-		if size := int64(len(r.key) + len(r.value)); size > s.largest.Load() {
-			s.largest.Store(size)
-		}
-		for {
-			err := s.p.Produce(&s.msg, nil)
-			if err == nil {
-				break
+		if s.batch.Full() || i == len(records)-1 {
+			if err := s.handOver(ctx, s.batch.Send); err != nil {
+				s.batch.Forget()
+				return err
 			}
-			if code(err) != kafka.ErrQueueFull {
-				return s.sized(s.cause(err))
-			}
-			// Back-pressure: more is waiting to be sent than SendBytes allows.
-			if ctx.Err() != nil {
-				return fmt.Errorf("%w: %w", ctx.Err(), err)
-			}
-			s.p.Flush(10)
-			s.wait()
 		}
 	}
 	return nil
+}
+
+// handOver repeats a call while the client's queue is full, which is back-pressure: more is
+// waiting to be sent than SendBytes allows.
+func (s *producer) handOver(ctx context.Context, call func() error) error {
+	for {
+		err := call()
+		switch {
+		case err == nil:
+			return nil
+		case code(err) != kafka.ErrQueueFull:
+			return s.sized(s.cause(err))
+		case ctx.Err() != nil:
+			return fmt.Errorf("%w: %w", ctx.Err(), err)
+		}
+		s.p.Flush(10)
+		s.wait()
+	}
+}
+
+// produce sends one record by the client's public call.
+func (s *producer) produce(r *outgoing) error {
+	s.msg.TopicPartition.Topic = s.topic(r.to)
+	s.msg.TopicPartition.Partition = r.partition % s.sizes[r.to]
+	s.msg.Key, s.msg.Value, s.msg.Headers = r.key, r.value, s.msg.Headers[:0]
+	for _, h := range r.headers {
+		s.msg.Headers = append(s.msg.Headers, kafka.Header{Key: h.key, Value: h.value})
+	}
+	return s.p.Produce(&s.msg, nil)
 }
 
 func (s *producer) commit(ctx context.Context, next []int64, notes []string) error {
@@ -220,6 +246,9 @@ func (s *producer) abort(ctx context.Context) {
 }
 
 func (s *producer) close() {
+	if s.batch != nil {
+		s.batch.Close()
+	}
 	if err := s.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking); err != nil {
 		s.Logger.Debug("purge producer", "error", err)
 	}

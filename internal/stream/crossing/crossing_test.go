@@ -1,0 +1,361 @@
+//go:build linux
+
+package crossing
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"temporal-streaming/internal/record"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// cluster is a broker inside librdkafka with one topic of two partitions.
+func cluster(t testing.TB) string {
+	t.Helper()
+	c, err := kafka.NewMockCluster(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	if err := c.CreateTopic(topic, 2, 1); err != nil {
+		t.Fatal(err)
+	}
+	return c.BootstrapServers()
+}
+
+var topic = "in"
+
+func newProducer(t testing.TB, brokers string, more kafka.ConfigMap) *kafka.Producer {
+	t.Helper()
+	m := kafka.ConfigMap{"bootstrap.servers": brokers, "linger.ms": 1}
+	for k, v := range more {
+		m[k] = v
+	}
+	p, err := kafka.NewProducer(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func newConsumer(t testing.TB, brokers string, more kafka.ConfigMap) *kafka.Consumer {
+	t.Helper()
+	m := kafka.ConfigMap{"bootstrap.servers": brokers, "group.id": "g", "enable.auto.commit": false,
+		"auto.offset.reset": "error", "fetch.wait.max.ms": 10}
+	for k, v := range more {
+		m[k] = v
+	}
+	c, err := kafka.NewConsumer(&m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func assign(t testing.TB, c *kafka.Consumer, offset kafka.Offset) {
+	t.Helper()
+	if err := c.Assign([]kafka.TopicPartition{{Topic: &topic, Partition: 0, Offset: offset}, {Topic: &topic, Partition: 1, Offset: offset}}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func newSender(t testing.TB, p *kafka.Producer) *Sender {
+	t.Helper()
+	s, err := NewSender(p, "", topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func newPoller(t testing.TB, c *kafka.Consumer) *Poller {
+	t.Helper()
+	p, err := NewPoller(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func flush(t testing.TB, p *kafka.Producer) {
+	t.Helper()
+	if left := p.Flush(10000); left > 0 {
+		t.Fatalf("%d records were not delivered", left)
+	}
+}
+
+// awkward are records that tell apart what is easily confused.
+var awkward = []struct {
+	key, value []byte
+	headers    []kafka.Header
+}{
+	{[]byte("k"), []byte("v"), nil},
+	{nil, []byte("no key"), nil},
+	{[]byte("tombstone"), nil, nil},
+	{[]byte{}, []byte{}, nil},
+	{nil, nil, nil},
+	{[]byte("with\x00zero"), []byte("\x00\x00"), nil},
+	{[]byte("letter"), []byte("dead"), []kafka.Header{{Key: "reason", Value: []byte("why")}, {Key: "empty", Value: []byte{}}, {Key: "null"}, {Key: "", Value: []byte("no name")}}},
+	{nil, nil, []kafka.Header{{Key: "only", Value: []byte("headers")}}},
+	{[]byte("after"), []byte("the letters"), nil},
+}
+
+func TestRecordsCrossAsTheyAre(t *testing.T) {
+	brokers := cluster(t)
+	p := newProducer(t, brokers, kafka.ConfigMap{"go.delivery.reports": false})
+	s := newSender(t, p)
+	for _, a := range awkward {
+		s.Add(1, 1, a.key, a.value)
+		for _, h := range a.headers {
+			s.Header(h.Key, h.Value)
+		}
+	}
+	if err := s.Send(); err != nil {
+		t.Fatal(err)
+	}
+	flush(t, p)
+
+	public := newConsumer(t, brokers, kafka.ConfigMap{"group.id": "public"})
+	assign(t, public, 0)
+	c := newConsumer(t, brokers, nil)
+	assign(t, c, 0)
+	batches := newPoller(t, c)
+	var in []record.Message
+	for i, a := range awkward {
+		m, err := public.ReadMessage(10 * time.Second)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !same(m.Key, a.key) || !same(m.Value, a.value) {
+			t.Errorf("record %d arrived as %q=%q, sent was %q=%q", i, m.Key, m.Value, a.key, a.value)
+		}
+		if !slices.EqualFunc(m.Headers, a.headers, func(g, w kafka.Header) bool { return g.Key == w.Key && same(g.Value, w.Value) }) {
+			t.Errorf("record %d arrived with headers %q, sent were %q", i, m.Headers, a.headers)
+		}
+		in = poll(t, batches, in[:0], 1)
+		if got := in[0]; !same(got.Key, a.key) || !same(got.Value, a.value) || got.Partition != 1 || got.Offset != int64(i) || got.Timestamp != m.Timestamp.UnixMilli() {
+			t.Errorf("record %d was polled as %+v", i, got)
+		}
+	}
+}
+
+// same tells null from empty.
+func same(a, b []byte) bool { return string(a) == string(b) && (a == nil) == (b == nil) }
+
+// poll waits for some records, at most max.
+func poll(t testing.TB, p *Poller, in []record.Message, max int) []record.Message {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); {
+		in, event, err := p.Poll(in, max, 1<<30, 100*time.Millisecond)
+		if err != nil || event != nil {
+			t.Fatalf("poll: %v, %+v", err, event)
+		}
+		if len(in) > 0 {
+			return in
+		}
+	}
+	t.Fatal("no record came")
+	return nil
+}
+
+func TestABatchStaysWithinItsBoundsAndInOrder(t *testing.T) {
+	const n = 3000
+	brokers := cluster(t)
+	p := newProducer(t, brokers, kafka.ConfigMap{"go.delivery.reports": false})
+	s := newSender(t, p)
+	for i := range n {
+		s.Add(1, int32(i%2), fmt.Appendf(nil, "%d", i), make([]byte, 1000))
+		if s.Full() {
+			if err := s.Send(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := s.Send(); err != nil {
+		t.Fatal(err)
+	}
+	flush(t, p)
+	c := newConsumer(t, brokers, nil)
+	assign(t, c, 0)
+	b := newPoller(t, c)
+	var next [2]int
+	var in []record.Message
+	for got, most := 0, 0; got < n; got += len(in) {
+		most = got%700 + 1
+		bytes := 50_000
+		var err error
+		if in, _, err = b.Poll(in[:0], most, bytes, time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if len(in) > most || len(in) > 50 {
+			t.Fatalf("%d records of 1000 bytes; asked for at most %d and %d bytes", len(in), most, bytes)
+		}
+		for _, m := range in {
+			if want := fmt.Sprint(2*next[m.Partition] + int(m.Partition)); string(m.Key) != want || m.Offset != int64(next[m.Partition]) {
+				t.Fatalf("partition %d: %q at offset %d, want %s at %d", m.Partition, m.Key, m.Offset, want, next[m.Partition])
+			}
+			next[m.Partition]++
+		}
+	}
+}
+
+func TestAFullQueueTakesAPartAndTheRestLater(t *testing.T) {
+	brokers := cluster(t)
+	p := newProducer(t, brokers, kafka.ConfigMap{"queue.buffering.max.messages": 10, "linger.ms": 60000, "go.delivery.reports": false})
+	s := newSender(t, p)
+	for i := range 25 {
+		s.Add(1, 0, nil, fmt.Appendf(nil, "%d", i))
+	}
+	var refused int
+	for {
+		err := s.Send()
+		if err == nil {
+			break
+		}
+		var k kafka.Error
+		if !errors.As(err, &k) || k.Code() != kafka.ErrQueueFull {
+			t.Fatal(err)
+		}
+		if refused++; s.taken != 10*refused {
+			t.Fatalf("%d records were taken after %d refusals", s.taken, refused)
+		}
+		flush(t, p)
+	}
+	flush(t, p)
+	if refused != 2 {
+		t.Errorf("refused %d times", refused)
+	}
+	c := newConsumer(t, brokers, nil)
+	assign(t, c, 0)
+	b := newPoller(t, c)
+	for i := range 25 {
+		if in := poll(t, b, nil, 1); string(in[0].Value) != fmt.Sprint(i) {
+			t.Fatalf("record %d is %q", i, in[0].Value)
+		}
+	}
+}
+
+func TestARefusedRecordEndsTheSend(t *testing.T) {
+	p := newProducer(t, cluster(t), kafka.ConfigMap{"message.max.bytes": 2000, "go.delivery.reports": false})
+	s := newSender(t, p)
+	s.Add(1, 0, nil, []byte("small"))
+	s.Add(1, 0, nil, make([]byte, 3000))
+	s.Add(1, 0, nil, []byte("small"))
+	var k kafka.Error
+	if err := s.Send(); !errors.As(err, &k) || k.Code() != kafka.ErrMsgSizeTooLarge || s.taken != 1 {
+		t.Fatalf("%v after %d records; want %v after 1", err, s.taken, kafka.ErrMsgSizeTooLarge)
+	}
+	s.Forget()
+	if err := s.Send(); err != nil || s.taken != 0 {
+		t.Fatalf("%v after everything was forgotten", err)
+	}
+	flush(t, p)
+}
+
+func TestDeliveryReportsComeWhereTheyAlwaysDo(t *testing.T) {
+	p := newProducer(t, cluster(t), nil)
+	s := newSender(t, p)
+	for range 3 {
+		s.Add(1, 0, []byte("k"), []byte("v"))
+	}
+	if err := s.Send(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		select {
+		case e := <-p.Events():
+			if m, ok := e.(*kafka.Message); !ok || m.TopicPartition.Error != nil || string(m.Value) != "v" {
+				t.Fatalf("event %v", e)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal("no report")
+		}
+	}
+}
+
+// TestErrorsAreThoseOfThePublicCalls asks both ways for an offset that the broker does not
+// have.
+func TestErrorsAreThoseOfThePublicCalls(t *testing.T) {
+	brokers := cluster(t)
+	public := newConsumer(t, brokers, kafka.ConfigMap{"group.id": "public"})
+	assign(t, public, 1000)
+	want, ok := public.Poll(10000).(kafka.Error)
+	if !ok || want.Code() != kafka.ErrAutoOffsetReset {
+		t.Fatalf("the public call answers %v", want)
+	}
+	c := newConsumer(t, brokers, nil)
+	assign(t, c, 1000)
+	in, event, err := newPoller(t, c).Poll(nil, 100, 1<<20, 10*time.Second)
+	if err != nil || event == nil || len(in) > 0 {
+		t.Fatalf("%d records, %+v, %v", len(in), event, err)
+	}
+	if got := event.Err; got.Code() != want.Code() || got.Error() != want.Error() || got.IsFatal() != want.IsFatal() || event.Partition != -1 {
+		t.Errorf("got %v of partition %d, the public call answers %v", got, event.Partition, want)
+	}
+}
+
+func TestStatisticsComeBetweenRecords(t *testing.T) {
+	c := newConsumer(t, cluster(t), kafka.ConfigMap{"statistics.interval.ms": 20})
+	_, event, err := newPoller(t, c).Poll(nil, 100, 1<<20, 10*time.Second)
+	if err != nil || event == nil || !strings.Contains(event.Statistics, c.String()) {
+		t.Fatalf("%+v, %v", event, err)
+	}
+}
+
+func TestNothingIsBorrowedFromAClosedClient(t *testing.T) {
+	c := newConsumer(t, cluster(t), nil)
+	if err := c.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := borrow(c, "rkq", "_Ctype_struct_rd_kafka_queue_s"); !errors.Is(err, ErrUnsuitable) {
+		t.Error(err)
+	}
+}
+
+// TestARecordCostsNoAllocation polls and sends batches. The client's own goroutine takes the
+// delivery reports meanwhile, with a few allocations for each batch that the broker took.
+func TestARecordCostsNoAllocation(t *testing.T) {
+	const batch, runs = 500, 100
+	brokers := cluster(t)
+	p := newProducer(t, brokers, kafka.ConfigMap{"go.delivery.reports": false, "queue.buffering.max.messages": 1000000})
+	s := newSender(t, p)
+	fill := func() {
+		for range batch {
+			s.Add(1, 0, []byte("key of a record"), []byte("value of a record, of some length"))
+		}
+		if err := s.Send(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range runs + 2 {
+		fill()
+	}
+	flush(t, p)
+	c := newConsumer(t, brokers, nil)
+	assign(t, c, 0)
+	b := newPoller(t, c)
+	in := make([]record.Message, 0, batch)
+	per := testing.AllocsPerRun(runs, func() {
+		for got := 0; got < batch; got += len(in) {
+			var event *Event
+			var err error
+			if in, event, err = b.Poll(in[:0], batch-got, 1<<30, 10*time.Second); err != nil || event != nil {
+				t.Fatalf("poll: %v, %+v", err, event)
+			}
+		}
+		fill()
+	})
+	if per > 5 {
+		t.Errorf("%v allocations for a batch of %d records, polled and sent", per, batch)
+	}
+}
