@@ -6,7 +6,7 @@ DEVSTACK := .devstack/bin/devstack
 PACKAGES := ./...
 
 .DEFAULT_GOAL := help
-.PHONY: help build devstack up down worker demo test test-quick fuzz lint bench clean
+.PHONY: help build devstack up down worker demo test test-quick fuzz lint bench chaos clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ lint: ## gofmt, vet, staticcheck, workflowcheck, govulncheck
 
 bench: devstack build ## list the benchmarks behind the README's figures
 	go run ./bench list
+
+chaos: devstack ## faults of all kinds under load, by a schedule of a seed; flags: make chaos CHAOS="--faults 200 --seed 7"
+	go run ./bench chaos $(CHAOS)
 
 clean: down ## remove what was built and the local stack with its data
 	rm -rf bin .devstack

@@ -47,44 +47,51 @@ func (s *site) champion(ctx context.Context, server *serving.Server) error {
 	if !errors.Is(err, registry.ErrNoChampion) {
 		return err
 	}
+	_, err = s.train(ctx, server, 0)
+	return err
+}
+
+// train makes a model the champion and answers its version. Another seed makes another
+// model, 0 is the pipeline's.
+func (s *site) train(ctx context.Context, server *serving.Server, seed int64) (version string, err error) {
 	s.bench.say("training a model of the shipped recipe on %d simulated rows", modelRows)
 	store, err := artifact.NewS3(artifact.S3Config{
 		Endpoint: s.cfg.S3.Endpoint, Region: s.cfg.S3.Region, Bucket: s.cfg.S3.Bucket,
 		AccessKey: s.cfg.S3.AccessKey, SecretKey: s.cfg.S3.SecretKey.Reveal(),
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if err := store.EnsureBucket(ctx); err != nil {
-		return err
+		return "", err
 	}
 	d, err := pipelines.Load(pipelineName)
 	if err != nil {
-		return err
+		return "", err
 	}
 	table, err := dataset.Simulate(dataset.SimulateOptions{Rows: modelRows, Seed: 1, FraudShare: 0.02})
 	if err != nil {
-		return err
+		return "", err
 	}
 	begun := time.Now()
 	key := fmt.Sprintf("bench-%d", begun.UnixNano())
 	r := newRecipe(store)
 	r.trainer.MLflow, r.trainer.Models = server.Models.MLflow, server.Models
 	if err := r.prepare(ctx, d, table, job.Dataset{Source: "simulated for a benchmark", Simulated: true}); err != nil {
-		return err
+		return "", err
 	}
-	if err := r.fit(ctx, 0, key, func(job.FitProgress) {}); err != nil {
-		return err
+	if err := r.fit(ctx, seed, key, func(job.FitProgress) {}); err != nil {
+		return "", err
 	}
 	logged, err := r.trainer.Log(ctx, job.LogRequest{
 		Ingested: r.ingested, Engineered: r.engineered, Fitted: r.fitted, Key: key, WorkflowID: key, RunID: key, Started: begun, By: "bench",
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	_, err = r.trainer.Promote(ctx, job.PromoteRequest{
 		Logged: logged, By: "bench", At: time.Now(),
 		Decision: job.Decision{Promote: true, Reasons: []string{"a benchmark of speed needed a model; its quality was not judged"}},
 	})
-	return err
+	return logged.Version, err
 }

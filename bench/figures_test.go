@@ -67,7 +67,7 @@ func TestListNamesEveryBenchmarkAndNoChildMode(t *testing.T) {
 	if code := run(context.Background(), nil, []string{"list"}, nil, &out, &errs); code != exitOK {
 		t.Fatalf("exit code %d: %s", code, &errs)
 	}
-	for _, name := range []string{"ulb", "stream", "latency", "exactly-once", "recovery", "outage"} {
+	for _, name := range []string{"ulb", "stream", "latency", "exactly-once", "recovery", "outage", "chaos"} {
 		if !strings.Contains(out.String(), "\n"+name+" ") && !strings.HasPrefix(out.String(), name+" ") {
 			t.Errorf("%s is not listed:\n%s", name, &out)
 		}
@@ -78,7 +78,7 @@ func TestListNamesEveryBenchmarkAndNoChildMode(t *testing.T) {
 }
 
 func TestMistakesOnTheCommandLineAreTold(t *testing.T) {
-	for _, args := range [][]string{{"nope"}, {"stream", "--nope"}, {"stream", "--runs", "0"}, {"latency", "--rate", "-1"}, {"exactly-once", "extra"}, {"recovery", "--kills", "0", "--takeovers", "0"}, {"outage", "--service", "dns"}, {"outage", "--brokers", "x:1", "--service", "kafka"}} {
+	for _, args := range [][]string{{"nope"}, {"stream", "--nope"}, {"stream", "--runs", "0"}, {"latency", "--rate", "-1"}, {"exactly-once", "extra"}, {"recovery", "--kills", "0", "--takeovers", "0"}, {"outage", "--service", "dns"}, {"outage", "--brokers", "x:1", "--service", "kafka"}, {"chaos", "--kinds", "flood"}, {"chaos", "--kinds", "swap"}, {"chaos", "--workers", "1"}} {
 		var out, errs bytes.Buffer
 		if code := run(context.Background(), nil, args, nil, &out, &errs); code != exitUsage || errs.Len() == 0 || out.Len() > 0 {
 			t.Errorf("%v: exit code %d, said %q, printed %q", args, code, errs.String(), out.String())

@@ -80,13 +80,18 @@ func (f *follower) fail(err error) {
 	f.err = fmt.Errorf("follow the output: %w", err)
 }
 
+// failed is why the reading ended, if it did.
+func (f *follower) failed() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.err
+}
+
 // close ends the reading and answers what went wrong with it.
 func (f *follower) close() error {
 	f.stop()
 	<-f.done
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.err
+	return f.failed()
 }
 
 // total is how many predictions came.
@@ -171,9 +176,7 @@ func (f *follower) await(ctx context.Context, what string, within time.Duration,
 	for deadline := time.Now().Add(within); !so(); {
 		select {
 		case <-f.done:
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return fmt.Errorf("wait until %s: %w", what, f.err)
+			return fmt.Errorf("wait until %s: %w", what, f.failed())
 		case <-ctx.Done():
 			return fmt.Errorf("wait until %s: %w", what, ctx.Err())
 		case <-ticker.C:

@@ -127,6 +127,16 @@ func (l latencies) report(r *report) {
 	r.add("messages", float64(len(l.all)), "")
 }
 
+// messageNumber finds the number of a message, which is its id, at the end of its value.
+func messageNumber(value []byte) (int64, error) {
+	_, rest, ok := bytes.Cut(value, []byte(`"id":`))
+	n, err := strconv.ParseInt(string(bytes.TrimSuffix(rest, []byte("}"))), 10, 64)
+	if !ok || err != nil {
+		return 0, fmt.Errorf("the input holds what was never sent: %.100q", value)
+	}
+	return n, nil
+}
+
 // sourceID finds the id of the message that a prediction is about, quickly: decoding
 // everything would take the reader's time from the measured.
 func sourceID(value []byte) (int64, bool) {

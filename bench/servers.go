@@ -37,13 +37,24 @@ type serverFlags struct {
 }
 
 // service is one of the servers that a stream needs.
-type service struct{ name, flag, variable string }
+type service struct {
+	name, flag, variable string
+	settings             []string // beginnings of the variables that are about it
+}
 
 var services = [4]service{
-	{"kafka", "brokers", "KAFKA_BOOTSTRAP_SERVERS"},
-	{"temporal", "temporal", "TEMPORAL_ADDRESS"},
-	{"s3", "s3", "S3_ENDPOINT"},
-	{"mlflow", "mlflow", "MLFLOW_TRACKING_URI"},
+	{"kafka", "brokers", "KAFKA_BOOTSTRAP_SERVERS", []string{"KAFKA_"}},
+	{"temporal", "temporal", "TEMPORAL_ADDRESS", []string{"TEMPORAL_"}},
+	{"s3", "s3", "S3_ENDPOINT", []string{"S3_", "AWS_"}},
+	{"mlflow", "mlflow", "MLFLOW_TRACKING_URI", []string{"MLFLOW_"}},
+}
+
+// without is an environment in which nothing leads to a service, so that the settings of
+// the one that is started are those that count.
+func (it service) without(environ []string) []string {
+	return slices.DeleteFunc(slices.Clone(environ), func(pair string) bool {
+		return slices.ContainsFunc(it.settings, func(begins string) bool { return strings.HasPrefix(pair, begins) })
+	})
 }
 
 func (f *serverFlags) register(flags *flag.FlagSet, environ []string) {
@@ -75,6 +86,7 @@ type site struct {
 	given    bool // Kafka is somebody else's
 	devstack *stack.Servers
 	worker   string // the program
+	starter  string // the program, where it was asked for
 	topicIn  string
 	output   string
 }
@@ -99,6 +111,7 @@ func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 	for i, it := range services {
 		if f.address[i] == "" {
 			missing = append(missing, it.name)
+			s.environ = it.without(s.environ)
 		} else {
 			s.environ = append(s.environ, it.variable+"="+f.address[i])
 		}

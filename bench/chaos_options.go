@@ -1,0 +1,80 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// chaosOptions are the flags of chaos.
+type chaosOptions struct {
+	json        bool
+	seed        uint64
+	faults      int
+	lasts       time.Duration // 0: until all faults are done
+	kinds       []kind
+	workers     int
+	shards      int
+	rate        float64
+	keys        int64
+	certificate string
+	logs        string
+	data        string
+}
+
+func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
+	all := slices.Concat(faultKinds, orderKinds)
+	names := make([]string, len(all))
+	for i, k := range all {
+		names[i] = string(k)
+	}
+	flags := flag.NewFlagSet("bench chaos", flag.ContinueOnError)
+	flags.BoolVar(&o.json, "json", false, "one JSON object a line")
+	flags.Uint64Var(&o.seed, "seed", 1, "of the schedule and of the messages")
+	flags.IntVar(&o.faults, "faults", 40, "how many; orders come on top")
+	minutes := flags.Float64("minutes", 0, "go on for this long instead, with as many faults as it comes to")
+	kinds := flags.String("kinds", strings.Join(names, ","), "of faults and orders")
+	flags.IntVar(&o.workers, "workers", 3, "worker processes")
+	flags.IntVar(&o.shards, "shards", 3, "loops that share the partitions, at first")
+	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
+	flags.Int64Var(&o.keys, "keys", 200, "keys that the messages share")
+	flags.StringVar(&o.certificate, "certificate", "", "write the certificate to this file, too")
+	flags.StringVar(&o.logs, "logs", "", "keep the logs of everything in this folder (default: a temporary one, removed if all is well)")
+	flags.StringVar(&o.data, "stack-data", "", "folder for the data of the servers, kept afterwards (default: a temporary one)")
+	if err := b.parse(flags, args); err != nil {
+		return o, err
+	}
+	o.lasts = time.Duration(*minutes * float64(time.Minute))
+	for name := range strings.SplitSeq(*kinds, ",") {
+		if !slices.Contains(all, kind(name)) {
+			return o, fmt.Errorf("%w: there is no kind %q; there are %s", errUsage, name, strings.Join(names, ", "))
+		}
+		o.kinds = append(o.kinds, kind(name))
+	}
+	faults := slices.ContainsFunc(o.kinds, func(k kind) bool { return slices.Contains(faultKinds, k) })
+	if !faults || o.faults < 1 || o.lasts < 0 || o.workers < 2 || o.shards < 1 || o.rate <= 0 || o.keys < 1 {
+		return o, fmt.Errorf("%w: faults, shards, rate and keys must be positive, kinds name a fault, and there are two workers at least", errUsage)
+	}
+	return o, nil
+}
+
+// again is the flags that repeat a run.
+func (o chaosOptions) again() string {
+	flags := []string{fmt.Sprintf("--seed %d", o.seed)}
+	if o.lasts > 0 {
+		flags = append(flags, fmt.Sprintf("--minutes %v", minutes(o.lasts)))
+	} else {
+		flags = append(flags, fmt.Sprintf("--faults %d", o.faults))
+	}
+	flags = append(flags, fmt.Sprintf("--workers %d --shards %d --rate %v --keys %d", o.workers, o.shards, o.rate, o.keys))
+	if len(o.kinds) < len(faultKinds)+len(orderKinds) {
+		names := make([]string, len(o.kinds))
+		for i, k := range o.kinds {
+			names[i] = string(k)
+		}
+		flags = append(flags, "--kinds "+strings.Join(names, ","))
+	}
+	return strings.Join(flags, " ")
+}
