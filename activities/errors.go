@@ -51,6 +51,7 @@ var finals = []struct {
 	{tracking.ErrDeleted, job.ErrTypeInvalid},
 	{stream.ErrOffsetLost, job.ErrTypeOffsetLost},
 	{stream.ErrFenced, job.ErrTypeFenced},
+	{stream.ErrOutdated, job.ErrTypeFenced},
 }
 
 // mapped is err as Temporal should see it: its sentence, and whether to try again.

@@ -29,7 +29,17 @@ type Stream struct {
 	Worker  string // identity, for people
 	Console io.Writer
 	Metrics Metrics
+	Journal Journal
 	Logger  *slog.Logger
+}
+
+// Journal remembers which loops run in this process, beyond its death: the process that is
+// started in its place resumes them at once.
+type Journal interface {
+	Keep(key string, req job.SegmentRequest) // the loop starts
+	Change(key string, plan job.StreamPlan)  // it is about to obey new orders
+	Alive(key string)                        // it has reported
+	Drop(key string)                         // it has ended
 }
 
 // Metrics hears how the loops of this process are doing.
@@ -38,10 +48,18 @@ type Metrics interface {
 	Forget(pipeline string, shard int) // the shard's loop runs here no more
 }
 
-// Discover finds the partitions to read and the model to score with.
+// Discover finds the partitions to read, the model to score with, and the workers that
+// wait for work.
 func (s *Stream) Discover(ctx context.Context, req job.InferenceRequest) (job.StreamPlan, error) {
 	plan, err := s.Serving.Plan(ctx, req)
-	return plan, mapped(err)
+	if err != nil {
+		return plan, mapped(err)
+	}
+	if plan.Workers, err = s.workers(ctx); err != nil {
+		// Only a matter of placement: a shard for which no worker is known goes to any.
+		s.Logger.Warn("could not find out which workers there are", "error", err)
+	}
+	return plan, nil
 }
 
 // Lease offers this worker for a shard.
@@ -54,13 +72,7 @@ func (s *Stream) Lease(context.Context, job.LeaseRequest) (job.Lease, error) {
 // ends for any reason but a stop.
 func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segment, error) {
 	key := shardKey(req.Plan.Pipeline, req.Shard)
-	session, err := s.Host.Attach(ctx, stream.Attachment{
-		Key:    key,
-		Wants:  fmt.Sprintf("%s@%s to %s", req.Plan.Model.Name, req.Plan.Model.Version, req.Plan.Sink),
-		Lasts:  time.Duration(req.Lasts),
-		Owner:  stillOwner(ctx),
-		Launch: func(h stream.Hooks) (stream.Runner, error) { return s.Serving.Loop(ctx, req, h, s.Console) },
-	})
+	session, err := s.attach(ctx, req)
 	if err != nil {
 		return job.Segment{}, mapped(err)
 	}
@@ -74,8 +86,50 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 	result, err := s.ended(key, outcome, last, err)
 	if !s.Host.Runs(key) {
 		s.Metrics.Forget(req.Plan.Pipeline, req.Shard.ID)
+		s.Journal.Drop(key)
 	}
 	return result, err
+}
+
+// attach joins or starts the shard's loop. One that runs under older orders, since it was
+// out of reach when they were given, obeys these first.
+func (s *Stream) attach(ctx context.Context, req job.SegmentRequest) (*stream.Session, error) {
+	defer beat(ctx)() // a model may have to be fetched, and a loop to drain
+	key := shardKey(req.Plan.Pipeline, req.Shard)
+	a := s.attachment(ctx, req)
+	a.Lasts, a.Owner = time.Duration(req.Lasts), stillOwner(ctx)
+	session, err := s.Host.Attach(ctx, a)
+	if err != nil || s.Host.Generation(key) >= req.Plan.Orders.Generation {
+		return session, err
+	}
+	orders, err := s.Serving.Orders(ctx, req.Plan, req.Shard)
+	if err != nil {
+		return nil, err
+	}
+	if _, err = s.Host.Obey(ctx, key, orders); err != nil && !errors.Is(err, stream.ErrNoLoop) {
+		return nil, err
+	}
+	return session, nil
+}
+
+// attachment is how the loop of a shard is joined or started in this process.
+func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.Attachment {
+	key := shardKey(req.Plan.Pipeline, req.Shard)
+	return stream.Attachment{
+		Key: key, Wants: req.Plan.Sink,
+		Launch: func(h stream.Hooks) (stream.Runner, error) {
+			report := h.Progress
+			h.Progress = func(p stream.Progress) {
+				s.Journal.Alive(key)
+				report(p)
+			}
+			loop, err := s.Serving.Loop(ctx, req, h, s.Console)
+			if err == nil {
+				s.Journal.Keep(key, req)
+			}
+			return loop, err
+		},
+	}
 }
 
 // ended turns the end of a session into the segment's result. Only an end that somebody
@@ -123,9 +177,13 @@ const drainTime = time.Minute
 // Drain ends a shard's loop after the batch in hand, and says where it stood.
 func (s *Stream) Drain(ctx context.Context, req job.ControlRequest) (job.Progress, error) {
 	defer beat(ctx)()
-	p, err := s.Host.Drain(ctx, shardKey(req.Pipeline, req.Shard))
+	key := shardKey(req.Pipeline, req.Shard)
+	p, err := s.Host.Drain(ctx, key)
 	if errors.Is(err, stream.ErrNoLoop) {
 		return job.Progress{}, nil
+	}
+	if !s.Host.Runs(key) {
+		s.Journal.Drop(key)
 	}
 	return progress(p), mapped(err)
 }
@@ -139,8 +197,8 @@ func (s *Stream) Detach(_ context.Context, req job.ControlRequest) error {
 }
 
 // stillOwner answers a loop that was fenced. Temporal ends the context of an attempt
-// that it has given up at the next heartbeat, a second away at most, so a context that
-// is still alive after a little more than two of them means that the lease stands.
+// that it has given up at the next heartbeat, half a second away at most, so a context that
+// is still alive after three of them means that the lease stands.
 func stillOwner(ctx context.Context) func(context.Context) bool {
 	return func(loop context.Context) bool {
 		select {
@@ -148,7 +206,7 @@ func stillOwner(ctx context.Context) func(context.Context) bool {
 			return false
 		case <-loop.Done():
 			return false
-		case <-time.After(2500 * time.Millisecond):
+		case <-time.After(1500 * time.Millisecond):
 			return true
 		}
 	}
@@ -171,7 +229,8 @@ func progress(p stream.Progress) job.Progress {
 	out := job.Progress{
 		Records: p.Records, Predictions: p.Predictions, DeadLetters: p.DeadLetters, Commits: p.Commits, Aborts: p.Aborts,
 		RatePerSecond: p.RecordsPerSecond, P50Millis: p.P50Millis, P99Millis: p.P99Millis,
-		Model:     job.ModelRef{Name: p.Model, Version: p.ModelVersion},
+		Model:      job.ModelRef{Name: p.Model, Version: p.ModelVersion},
+		Generation: p.Generation, Paused: p.Paused, Limit: p.Limit,
 		LastError: p.LastError, LastErrorAt: p.LastErrorAt, LastCommit: p.LastCommit, At: p.At,
 	}
 	for _, q := range p.Partitions {

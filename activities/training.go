@@ -74,13 +74,13 @@ func (t *Training) Abandon(ctx context.Context, req job.AbandonRequest) error {
 	return mapped(t.Trainer.Abandon(ctx, req))
 }
 
-// beat heartbeats every two seconds until the returned function is called. The steps
+// beat heartbeats twice a second until the returned function is called. The steps
 // that use it are a handful of bounded calls, each with a timeout of its own, so that a
 // stuck one ends by itself; a loop that could hang must heartbeat from within instead.
 func beat(ctx context.Context) func() {
 	done := make(chan struct{})
 	go func() {
-		tick := time.NewTicker(2 * time.Second)
+		tick := time.NewTicker(500 * time.Millisecond)
 		defer tick.Stop()
 		for {
 			select {

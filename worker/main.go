@@ -8,6 +8,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -73,6 +74,8 @@ type process struct {
 	temporal client.Client
 	host     *stream.Host
 	metrics  *metrics
+	streams  *activities.Stream
+	resumed  []job.SegmentRequest // that a predecessor ran when it died
 	workers  []worker.Worker
 }
 
@@ -80,9 +83,12 @@ type process struct {
 func assemble(ctx context.Context, cfg config.Config, environ []string, stdout io.Writer, log *slog.Logger) (*process, error) {
 	p := &process{cfg: cfg, log: log, host: stream.NewHost(orphanTime), metrics: newMetrics()}
 	var err error
-	if p.slot, err = takeSlot(filepath.Join(os.TempDir(), "temporal-streaming"), cfg.Worker.Slot); err != nil {
+	slots := filepath.Join(os.TempDir(), "temporal-streaming")
+	if p.slot, err = takeSlot(slots, cfg.Worker.Slot); err != nil {
 		return nil, err
 	}
+	journal := openJournal(slots, p.slot.Number, cfg, log)
+	p.resumed = journal.recent(time.Now())
 	hostname, err := os.Hostname()
 	if err != nil {
 		return nil, fmt.Errorf("name this worker: %w", err)
@@ -105,19 +111,26 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	if err != nil {
 		return nil, err
 	}
-	// Last, since it waits: settings that are wrong are told before.
-	if p.temporal, err = dial(ctx, cfg, environ, p.identity, log); err != nil {
-		return nil, err
-	}
 	models := &registry.Registry{MLflow: mlflow, Cache: cacheFolder(cfg.Worker.Cache), Logger: log}
 	trainer := &training.Trainer{
 		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load,
 		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
 	}
 	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log}
-	p.register(&activities.Training{Trainer: trainer}, &activities.Stream{
-		Serving: server, Host: p.host, Queue: p.queue(), Worker: p.identity, Console: stdout, Metrics: p.metrics, Logger: log,
-	})
+	p.streams = &activities.Stream{
+		Serving: server, Host: p.host, Queue: activities.OwnQueue(p.identity), Worker: p.identity, Console: stdout,
+		Metrics: p.metrics, Journal: journal, Logger: log,
+	}
+	// A stream that a crash interrupted goes on before anything else, Temporal included.
+	resuming := make(chan struct{})
+	go func() { defer close(resuming); resume(ctx, p.streams, p.resumed) }()
+	// Last, since it waits: settings that are wrong are told before.
+	p.temporal, err = dial(ctx, cfg, environ, p.identity, log)
+	<-resuming
+	if err != nil {
+		return nil, errors.Join(err, p.drain(ctx))
+	}
+	p.register(&activities.Training{Trainer: trainer}, p.streams)
 	return p, nil
 }
 
@@ -125,14 +138,12 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 // nobody drives it: as long as Temporal may be away without a gap in the stream.
 const orphanTime = 10 * time.Minute
 
-// queue is this worker's own task queue.
-func (p *process) queue() string { return "worker/" + p.identity }
-
 func (p *process) register(t *activities.Training, s *activities.Stream) {
 	// Fits take all cores they get, so one at a time; the details of a heartbeat go out
-	// once a second, so that people see progress and a cancelled attempt hears of it.
+	// twice a second, so that people see progress, a cancelled attempt hears of it, and a
+	// worker that died is missed soon.
 	options := worker.Options{
-		Identity: p.identity, WorkerStopTimeout: p.cfg.Worker.Drain, MaxHeartbeatThrottleInterval: time.Second,
+		Identity: p.identity, WorkerStopTimeout: p.cfg.Worker.Drain, MaxHeartbeatThrottleInterval: 500 * time.Millisecond,
 		StickyScheduleToStartTimeout: 500 * time.Millisecond,
 	}
 	train := options
@@ -142,7 +153,7 @@ func (p *process) register(t *activities.Training, s *activities.Stream) {
 	for _, w := range []struct {
 		queue   string
 		options worker.Options
-	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {p.queue(), own}} {
+	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {p.streams.Queue, own}} {
 		it := worker.New(p.temporal, w.queue, w.options)
 		switch w.queue {
 		case job.TrainQueue:
@@ -160,9 +171,12 @@ func (p *process) register(t *activities.Training, s *activities.Stream) {
 
 // run works until ctx ends, then drains.
 func (p *process) run(ctx context.Context) error {
-	if err := release(ctx, p.temporal, p.cfg.Temporal.Namespace, p.identity, p.log); err != nil {
+	running, err := release(ctx, p.temporal, p.cfg.Temporal.Namespace, p.identity, p.log)
+	if err != nil {
 		// Nothing is lost without it: the timeouts of the activities do the same, later.
 		p.log.Warn("could not release what a predecessor held; recovery waits for its heartbeat timeout", "error", err)
+	} else {
+		settle(ctx, p.streams, p.resumed, running)
 	}
 	for _, w := range p.workers {
 		if err := w.Start(); err != nil {
@@ -172,12 +186,11 @@ func (p *process) run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	go p.metrics.serve(serving, p.cfg.Worker.MetricsAddress, p.log)
+	go welcome(ctx, p.temporal, running, job.Lease{Queue: p.streams.Queue, Worker: p.identity}, p.log)
 	p.log.Info("worker is ready", "identity", p.identity, "temporal", p.cfg.Temporal.Address, "namespace", p.cfg.Temporal.Namespace)
 
 	<-ctx.Done()
 	p.log.Info("draining: loops finish their batch, commit, and hand their shards back", "at most", p.cfg.Worker.Drain)
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Worker.Drain)
-	defer cancel()
 	done := make(chan struct{})
 	for _, w := range p.workers {
 		go func() { w.Stop(); done <- struct{}{} }()
@@ -185,7 +198,13 @@ func (p *process) run(ctx context.Context) error {
 	for range p.workers {
 		<-done
 	}
-	// Loops that nobody drives any more, as after an outage of Temporal.
+	return p.drain(ctx)
+}
+
+// drain ends the loops that nobody drives any more, as after an outage of Temporal.
+func (p *process) drain(ctx context.Context) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.cfg.Worker.Drain)
+	defer cancel()
 	if err := p.host.Close(last); err != nil {
 		return fmt.Errorf("drain: %w", err)
 	}

@@ -21,22 +21,25 @@ import (
 //
 // It must not touch what a living worker runs. The identity contains the slot, which
 // this process has locked, so whoever held it before is dead; and it is called before
-// this process polls for work, so nothing under this identity is its own.
-func release(ctx context.Context, c client.Client, namespace, identity string, log *slog.Logger) error {
+// this process polls for work, so nothing under this identity is its own. It answers which
+// workflows run, by their ids.
+func release(ctx context.Context, c client.Client, namespace, identity string, log *slog.Logger) (map[string]bool, error) {
+	running := map[string]bool{}
 	query := fmt.Sprintf("ExecutionStatus = 'Running' AND (WorkflowType = '%s' OR WorkflowType = '%s')", job.TrainWorkflow, job.InferenceWorkflow)
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, Query: query}
 	for {
 		page, err := c.ListWorkflow(ctx, request)
 		if err != nil {
-			return fmt.Errorf("list running workflows: %w", err)
+			return nil, fmt.Errorf("list running workflows: %w", err)
 		}
 		for _, w := range page.Executions {
+			running[w.Execution.WorkflowId] = true
 			if err := releaseWorkflow(ctx, c, namespace, w.Execution.WorkflowId, w.Execution.RunId, identity, log); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if request.NextPageToken = page.NextPageToken; len(request.NextPageToken) == 0 {
-			return nil
+			return running, nil
 		}
 	}
 }

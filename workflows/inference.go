@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/temporal"
@@ -16,11 +17,14 @@ import (
 // a chain of bounded segments. It ends when somebody stops or cancels it; its result
 // says where every partition stood then.
 //
+// While it runs it takes orders (orders.go) and can be divided anew (scale.go), without a
+// stop of the shards that are not concerned.
+//
 // The truth about progress is in Kafka, with the predictions; what stands here is
 // for people. A loop outlives its segment, so neither the end of a segment nor a new
 // history makes a pause in the stream.
 func Inference(ctx workflow.Context, req job.InferenceRequest) (*job.StopReceipt, error) {
-	s := &inference{req: req}
+	s := &inference{req: req, root: ctx}
 	if err := s.setup(ctx); err != nil {
 		return nil, err
 	}
@@ -30,7 +34,9 @@ func Inference(ctx workflow.Context, req job.InferenceRequest) (*job.StopReceipt
 // inference is the state of one run.
 type inference struct {
 	req      job.InferenceRequest
+	root     workflow.Context // of the run: shards outlive the handler that starts them
 	status   job.InferenceStatus
+	shards   []*shard
 	segments int64
 
 	discovered bool
@@ -38,30 +44,50 @@ type inference struct {
 	rolling    bool  // end the segments, keep the loops, continue as new
 	failed     error // Discover did not succeed
 
-	ends []job.End // how the last segment of each shard ended; empty: with an error, or there was none
+	live     int  // shards that are driven
+	orders   int  // that are carried out, or wait for the one before
+	busy     bool // an order is carried out
+	dividing bool // shards have ended, and others take their place
+	placing  bool // whether this run chooses workers; those that began earlier take any
+}
+
+// shard is one shard of a run.
+type shard struct {
+	job.ShardStatus
+	end     job.End    // how its last segment ended; empty: with an error, or there was none
+	trying  string     // queue of the worker that is asked for a lease
+	move    *job.Lease // drain, and go on there
+	leaving bool       // drain, and end: its partitions are divided anew
+	ended   bool
 }
 
 func (s *inference) setup(ctx workflow.Context) error {
 	s.status = job.InferenceStatus{State: job.StreamStarting, Started: workflow.Now(ctx), Runs: 1}
 	s.status.Plan.Pipeline = s.req.Pipeline
 	if c := s.req.Carried; c != nil {
-		s.status.Plan, s.status.Shards, s.status.Started = c.Plan, c.Shards, c.Started
+		s.status.Plan, s.status.Started, s.status.Workers, s.status.Receipt = c.Plan, c.Started, c.Workers, c.Receipt
 		s.status.Runs, s.segments, s.discovered = c.Runs+1, c.Segments, true
+		for _, sh := range c.Shards {
+			s.shards = append(s.shards, &shard{ShardStatus: sh})
+		}
 	}
 	if err := workflow.SetQueryHandler(ctx, job.StatusQuery, func() (job.InferenceStatus, error) {
-		return s.status, nil
+		return s.view(), nil
 	}); err != nil {
 		return err
 	}
-	if err := workflow.SetUpdateHandlerWithOptions(ctx, job.AttachUpdate, s.attach, workflow.UpdateHandlerOptions{
-		Description: "join the stream, started or not: answers when it knows its topics and its model",
-	}); err != nil {
-		return err
+	return s.handle(ctx)
+}
+
+// view is the status as it is now.
+func (s *inference) view() job.InferenceStatus {
+	v := s.status
+	v.Shards = make([]job.ShardStatus, len(s.shards))
+	for i, sh := range s.shards {
+		v.Shards[i] = sh.ShardStatus
 	}
-	return workflow.SetUpdateHandlerWithOptions(ctx, job.StopUpdate, s.stop, workflow.UpdateHandlerOptions{
-		Validator:   s.validateStop,
-		Description: "drain every shard and end the stream",
-	})
+	v.Workers = slices.Clone(s.status.Workers)
+	return v
 }
 
 func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
@@ -71,7 +97,11 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 		return nil, err
 	}
 	s.show(ctx, job.StreamRunning)
-	s.runShards(ctx)
+	for _, sh := range s.shards {
+		s.start(sh)
+	}
+	last, _ := workflow.NewDisconnectedContext(ctx)
+	_ = workflow.Await(last, func() bool { return s.live == 0 && !s.dividing })
 
 	if s.rolling && ctx.Err() == nil {
 		// A stop that comes now is for this history to answer, not for the next.
@@ -81,61 +111,62 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 		}
 	}
 	cancelled := ctx.Err()
-	s.release(ctx)
+	s.release(last)
 	s.show(ctx, job.StreamStopped)
-	last, _ := workflow.NewDisconnectedContext(ctx)
 	if err := workflow.Await(last, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
 		return nil, err
 	}
-	return &job.StopReceipt{Shards: s.status.Shards}, cancelled
+	return &job.StopReceipt{Shards: s.view().Shards}, cancelled
 }
 
 // discover asks Kafka for the partitions, divides them, and asks MLflow for the model,
 // once in the life of the stream; later runs carry the answer.
 func (s *inference) discover(ctx workflow.Context) error {
-	if s.discovered {
-		return nil
+	if !s.discovered {
+		mark(ctx, pipelineAttribute.ValueSet(s.req.Pipeline), streamState.ValueSet(string(job.StreamStarting)))
+		var a *activities.Stream
+		if err := workflow.ExecuteActivity(lookup(ctx, "find topics, partitions, the model and the workers"), a.Discover, s.req).Get(ctx, &s.status.Plan); err != nil {
+			return err
+		}
+		for _, w := range s.status.Plan.Workers {
+			s.enlist(w)
+		}
+		s.status.Plan.Workers = nil
+		for _, it := range s.status.Plan.Shards {
+			s.shards = append(s.shards, s.fresh(ctx, it))
+		}
+		s.discovered = true
+		mark(ctx, modelVersion.ValueSet(s.status.Plan.Model.Version))
 	}
-	mark(ctx, pipelineAttribute.ValueSet(s.req.Pipeline), streamState.ValueSet(string(job.StreamStarting)))
-	var a *activities.Stream
-	if err := workflow.ExecuteActivity(lookup(ctx, "find topics, partitions and the model"), a.Discover, s.req).Get(ctx, &s.status.Plan); err != nil {
-		return err
-	}
-	for _, shard := range s.status.Plan.Shards {
-		s.status.Shards = append(s.status.Shards, job.ShardStatus{Shard: shard, State: job.ShardLeasing, Since: workflow.Now(ctx)})
-	}
-	s.discovered = true
-	mark(ctx, modelVersion.ValueSet(s.status.Plan.Model.Version))
+	s.placing = workflow.GetVersion(ctx, "placement", workflow.DefaultVersion, 1) >= 1
 	return nil
 }
 
-// runShards returns when no segment runs any more.
-func (s *inference) runShards(ctx workflow.Context) {
-	s.ends = make([]job.End, len(s.status.Shards))
-	s.each(ctx, s.runShard)
+func (s *inference) fresh(ctx workflow.Context, it job.Shard) *shard {
+	return &shard{ShardStatus: job.ShardStatus{Shard: it, State: job.ShardLeasing, Since: workflow.Now(ctx)}}
+}
+
+// start drives a shard until it ends.
+func (s *inference) start(sh *shard) {
+	s.live++
+	workflow.GoNamed(s.root, fmt.Sprintf("shard-%d", sh.Shard.ID), func(ctx workflow.Context) {
+		defer func() { s.live--; sh.ended = true }()
+		s.runShard(ctx, sh)
+	})
 }
 
 // release drains what may still run, and leaves every shard stopped.
 func (s *inference) release(ctx workflow.Context) {
-	last, _ := workflow.NewDisconnectedContext(ctx)
-	s.each(last, func(ctx workflow.Context, i int) {
-		s.drain(ctx, i)
-		s.enter(ctx, &s.status.Shards[i], job.ShardStopped)
-	})
-}
-
-// each does something for all shards at once.
-func (s *inference) each(ctx workflow.Context, do func(workflow.Context, int)) {
 	all := workflow.NewWaitGroup(ctx)
-	for i := range s.status.Shards {
+	for _, sh := range s.shards {
 		all.Add(1)
-		workflow.GoNamed(ctx, fmt.Sprintf("shard-%d", i), func(ctx workflow.Context) {
+		workflow.GoNamed(ctx, fmt.Sprintf("release-%d", sh.Shard.ID), func(ctx workflow.Context) {
 			defer all.Done()
-			do(ctx, i)
+			s.drain(ctx, sh)
+			s.enter(ctx, sh, job.ShardStopped)
 		})
 	}
-	last, _ := workflow.NewDisconnectedContext(ctx)
-	all.Wait(last)
+	all.Wait(ctx)
 }
 
 // ending reports that no further segment is to be started.
@@ -147,14 +178,19 @@ func (s *inference) show(ctx workflow.Context, state job.StreamState) {
 		s.status.State = state
 		mark(ctx, streamState.ValueSet(string(state)))
 	}
-	workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
+	s.describe(ctx)
+}
+
+func (s *inference) describe(ctx workflow.Context) {
+	v := s.view()
+	workflow.SetCurrentDetails(ctx, streamDetails(&v))
 }
 
 func (s *inference) carry() job.InferenceRequest {
-	next := s.req
+	next, v := s.req, s.view()
 	next.Carried = &job.Carried{
-		Plan: s.status.Plan, Shards: s.status.Shards, Started: s.status.Started,
-		Runs: s.status.Runs, Segments: s.segments,
+		Plan: v.Plan, Shards: v.Shards, Started: v.Started, Runs: v.Runs, Segments: s.segments,
+		Workers: v.Workers, Receipt: v.Receipt,
 	}
 	return next
 }
@@ -165,7 +201,7 @@ func (s *inference) attach(ctx workflow.Context, _ job.AttachRequest) (job.Infer
 	if err := workflow.Await(ctx, func() bool { return s.discovered || s.failed != nil }); err != nil {
 		return job.InferenceStatus{}, err
 	}
-	return s.status, s.failed
+	return s.view(), s.failed
 }
 
 func (s *inference) validateStop(job.StopRequest) error {
@@ -182,12 +218,7 @@ func (s *inference) stop(ctx workflow.Context, req job.StopRequest) (job.StopRec
 	s.status.Note = fmt.Sprintf("Stopped by %s at %s: %s", req.By, workflow.Now(ctx).UTC().Format(time.RFC3339), req.Reason)
 	s.show(ctx, job.StreamStopping)
 	err := workflow.Await(ctx, func() bool {
-		for i := range s.status.Shards {
-			if s.status.Shards[i].State != job.ShardStopped {
-				return false
-			}
-		}
-		return s.discovered
+		return s.discovered && !slices.ContainsFunc(s.shards, func(sh *shard) bool { return sh.State != job.ShardStopped })
 	})
-	return job.StopReceipt{Shards: s.status.Shards}, err
+	return job.StopReceipt{Shards: s.view().Shards}, err
 }

@@ -3,6 +3,7 @@ package workflows
 import (
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
@@ -74,24 +75,50 @@ func leasing(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// leasingFrom asks one worker. A live one answers within a tenth of a second; waiting much
+// longer for a dead one would be a gap in the stream.
+func leasingFrom(ctx workflow.Context, worker job.Lease, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              worker.Queue,
+		ScheduleToStartTimeout: 600 * time.Millisecond,
+		StartToCloseTimeout:    time.Second,
+		RetryPolicy:            once(),
+		Summary:                summary,
+	})
+}
+
 // segment runs on the queue of one worker. That it is not picked up within seconds
-// is how a dead worker shows; that heartbeats stay away is how one shows that dies
-// later. It is tried once: after any end the workflow leases again, perhaps
+// is how a dead worker shows; that heartbeats, two a second, stay away is how one shows that
+// dies later. A worker that was only slow costs nothing: its loop runs on, and the next
+// segment adopts it. It is tried once: after any end the workflow leases again, perhaps
 // elsewhere. A cancelled segment drains, and its checkpoint is waited for.
 func segment(ctx workflow.Context, lease job.Lease, lasts time.Duration, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              lease.Queue,
-		ScheduleToStartTimeout: 5 * time.Second,
+		ScheduleToStartTimeout: 2 * time.Second,
 		StartToCloseTimeout:    lasts + drain,
-		HeartbeatTimeout:       5 * time.Second,
+		HeartbeatTimeout:       2500 * time.Millisecond,
 		WaitForCancellation:    true,
 		RetryPolicy:            once(),
 		Summary:                summary,
 	})
 }
 
-// control reaches a running loop. A worker that does not pick it up, or stops to
-// heartbeat, is gone or frozen, and whoever asked goes on without it.
+// asking is for questions to a running loop that are put again if nobody answers.
+func asking(ctx workflow.Context, lease job.Lease, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              lease.Queue,
+		ScheduleToStartTimeout: 2 * time.Second,
+		StartToCloseTimeout:    drain,
+		HeartbeatTimeout:       2500 * time.Millisecond,
+		RetryPolicy:            once(),
+		Summary:                summary,
+	})
+}
+
+// control ends a running loop, or its segment. A worker that does not pick it up, or stops
+// to heartbeat, is gone or frozen, and whoever asked goes on without it. A worker that died
+// and starts again within the first timeout may resume its loops, and finds this waiting.
 func control(ctx workflow.Context, lease job.Lease, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              lease.Queue,
@@ -121,3 +148,6 @@ func backoff(n int) time.Duration {
 	}
 	return min(100*time.Millisecond<<min(n-2, 10), 10*time.Second)
 }
+
+// scheduleToStart is the timeout by which a worker shows that it is not there.
+const scheduleToStart = enums.TIMEOUT_TYPE_SCHEDULE_TO_START

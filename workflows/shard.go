@@ -12,56 +12,47 @@ import (
 	"temporal-streaming/internal/job"
 )
 
-// runShard leases the shard and runs segments until the stream ends. Whatever ends a
-// segment (its budget, a dead worker, a fenced loop, Kafka away for good), the answer
+// runShard leases the shard and runs segments until the stream, or the shard, ends. Whatever
+// ends a segment (its budget, a dead worker, a fenced loop, Kafka away for good), the answer
 // is the same: lease again. The new loop fences the old one in Kafka, so two attempts
 // that live at once cannot both commit.
-func (s *inference) runShard(ctx workflow.Context, i int) {
-	sh := &s.status.Shards[i]
-	for !s.ending() && ctx.Err() == nil {
+func (s *inference) runShard(ctx workflow.Context, sh *shard) {
+	for !s.over(sh) && ctx.Err() == nil {
 		s.enter(ctx, sh, job.ShardLeasing)
 		lease, err := s.lease(ctx, sh)
-		if s.ending() {
+		if s.over(sh) {
 			break
 		}
 		if err == nil {
 			s.segments++
 			sh.Lease, sh.Segment = lease, s.segments
 			s.enter(ctx, sh, job.ShardRunning)
-			s.ends[i], err = s.segment(ctx, sh)
+			sh.end, err = s.segment(ctx, sh)
 		}
 		s.note(ctx, sh, err)
-		if wait := backoff(sh.Failures); wait > 0 && !s.ending() {
-			// Only a cancelled run ends this early, and the loop's condition sees that.
-			_, _ = workflow.AwaitWithTimeout(ctx, wait, s.ending)
+		if wait := backoff(sh.Failures); wait > 0 && !s.over(sh) {
+			// New orders may be the mend. Only a cancelled run ends this early, and the loop's
+			// condition sees that.
+			orders := s.status.Plan.Orders.Generation
+			_, _ = workflow.AwaitWithTimeout(ctx, wait, func() bool { return s.over(sh) || s.status.Plan.Orders.Generation != orders })
 		}
-		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !s.rolling {
+		if workflow.GetInfo(ctx).GetContinueAsNewSuggested() && !s.rolling && s.orders == 0 {
 			s.rolling = true
-			workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
+			s.describe(ctx)
 		}
 	}
+	if sh.leaving {
+		s.drain(ctx, sh)
+	}
 }
 
-// lease waits for a worker, and gives up when the stream ends meanwhile.
-func (s *inference) lease(ctx workflow.Context, sh *job.ShardStatus) (job.Lease, error) {
-	var a *activities.Stream
-	var lease job.Lease
-	ctx, cancel := workflow.WithCancel(ctx)
-	defer cancel()
-	offer := workflow.ExecuteActivity(leasing(ctx, shardName(sh)), a.Lease, job.LeaseRequest{Pipeline: s.req.Pipeline, Shard: sh.Shard})
-	if err := workflow.Await(ctx, func() bool { return offer.IsReady() || s.ending() }); err != nil {
-		return lease, err
-	}
-	if !offer.IsReady() {
-		return lease, nil
-	}
-	return lease, offer.Get(ctx, &lease)
-}
+// over reports that the shard gets no further segment in this run.
+func (s *inference) over(sh *shard) bool { return s.ending() || sh.leaving }
 
-// segment runs one segment and keeps its checkpoint. When the stream is to end, the
-// running loop is told on its worker's own queue; if nobody answers there, the
-// segment is cancelled, which a live worker also answers with a checkpoint.
-func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End, error) {
+// segment runs one segment and keeps its checkpoint. When the stream is to end, or the
+// shard to move, the running loop is told on its worker's own queue; if nobody answers
+// there, the segment is cancelled, which a live worker also answers with a checkpoint.
+func (s *inference) segment(ctx workflow.Context, sh *shard) (job.End, error) {
 	var a *activities.Stream
 	lasts := time.Duration(s.status.Plan.SegmentLasts)
 	req := job.SegmentRequest{Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts}
@@ -69,10 +60,10 @@ func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End,
 	within, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	running := workflow.ExecuteActivity(segment(within, sh.Lease, lasts, shardName(sh)), a.Segment, req)
-	_ = workflow.Await(ctx, func() bool { return running.IsReady() || s.ending() }) // a cancelled run goes on to wait for the checkpoint
+	_ = workflow.Await(ctx, func() bool { return running.IsReady() || s.over(sh) || sh.move != nil }) // a cancelled run goes on to wait for the checkpoint
 	if !running.IsReady() && ctx.Err() == nil {
 		var tell any = a.Drain
-		if !s.stopping {
+		if s.rolling && !s.stopping {
 			tell = a.Detach
 		}
 		if err := workflow.ExecuteActivity(control(ctx, sh.Lease, "end "+shardName(sh)), tell, s.control(sh)).Get(ctx, nil); err != nil {
@@ -82,7 +73,11 @@ func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End,
 	var done job.Segment
 	last, _ := workflow.NewDisconnectedContext(ctx)
 	if err := running.Get(last, &done); err != nil {
+		s.missed(sh.Lease, err)
 		return "", err
+	}
+	if done.End == job.EndLeaving {
+		s.dismiss(sh.Lease)
 	}
 	sh.Last = done.Progress
 	return done.End, nil
@@ -90,9 +85,8 @@ func (s *inference) segment(ctx workflow.Context, sh *job.ShardStatus) (job.End,
 
 // drain ends a loop that may live on without a segment, as it does between two of them
 // and while Temporal is away. A worker that does not answer has none.
-func (s *inference) drain(ctx workflow.Context, i int) {
-	sh := &s.status.Shards[i]
-	if s.ends[i] == job.EndStopped || s.ends[i] == job.EndLeaving || sh.Lease.Queue == "" {
+func (s *inference) drain(ctx workflow.Context, sh *shard) {
+	if sh.end == job.EndStopped || sh.end == job.EndLeaving || sh.Lease.Queue == "" {
 		return
 	}
 	var a *activities.Stream
@@ -101,19 +95,20 @@ func (s *inference) drain(ctx workflow.Context, i int) {
 		workflow.GetLogger(ctx).Info("no loop to drain", "shard", sh.Shard.ID, "worker", sh.Lease.Worker, "error", err)
 		return
 	}
+	sh.end = job.EndStopped
 	if len(stood.Partitions) > 0 {
 		sh.Last = stood
 	}
 }
 
-func (s *inference) control(sh *job.ShardStatus) job.ControlRequest {
+func (s *inference) control(sh *shard) job.ControlRequest {
 	return job.ControlRequest{Pipeline: s.req.Pipeline, Shard: sh.Shard}
 }
 
 // note keeps the outcome of a segment for people. A cancelled run is no failure. Only
 // failures in quick succession add up: a worker that dies once a minute is leased again
 // at once each time.
-func (s *inference) note(ctx workflow.Context, sh *job.ShardStatus, err error) {
+func (s *inference) note(ctx workflow.Context, sh *shard, err error) {
 	switch {
 	case err == nil:
 		sh.Failures, sh.LastError = 0, ""
@@ -127,11 +122,11 @@ func (s *inference) note(ctx workflow.Context, sh *job.ShardStatus, err error) {
 	}
 }
 
-func (s *inference) enter(ctx workflow.Context, sh *job.ShardStatus, state job.ShardState) {
+func (s *inference) enter(ctx workflow.Context, sh *shard, state job.ShardState) {
 	if sh.State != state {
 		sh.State, sh.Since = state, workflow.Now(ctx)
 	}
-	workflow.SetCurrentDetails(ctx, streamDetails(&s.status))
+	s.describe(ctx)
 }
 
 // segmentError says in one sentence why a segment ended.
@@ -143,6 +138,6 @@ func segmentError(err error) string {
 	return reason(err)
 }
 
-func shardName(sh *job.ShardStatus) string {
+func shardName(sh *shard) string {
 	return fmt.Sprintf("shard %d, partitions %v", sh.Shard.ID, sh.Shard.Partitions)
 }

@@ -111,6 +111,7 @@ type PartitionReceipt struct {
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`           // the first that is read under the order
 	Before    int64 `json:"before,omitempty"` // of a seek: the offset that was committed before it
+	Next      int64 `json:"next"`             // all before it was committed when the loop answered
 }
 
 // ScaleReceipt says how the partitions are divided now.
@@ -125,7 +126,29 @@ type ScaleReceipt struct {
 
 // Welcome answers a worker that has joined a stream.
 type Welcome struct {
-	Moved []Shard `json:"moved"` // shards that come to the worker, so that all have about as many
+	Moved []Shard `json:"moved,omitempty"` // shards that come to the worker, so that all have about as many
+}
+
+// DivideRequest makes a division of a stream's partitions the only one that can commit.
+type DivideRequest struct {
+	Plan StreamPlan `json:"plan"` // with the new shards and the generation that they begin with
+}
+
+// FindPositionsRequest asks where a seek leads.
+type FindPositionsRequest struct {
+	Plan StreamPlan  `json:"plan"`
+	Seek SeekRequest `json:"seek"`
+}
+
+// FindModelRequest asks for a version by number or alias.
+type FindModelRequest struct {
+	Pipeline string `json:"pipeline"`
+	Model    string `json:"model"`
+}
+
+// KeepSnapshotRequest writes a snapshot down.
+type KeepSnapshotRequest struct {
+	Snapshot Snapshot `json:"snapshot"`
 }
 
 // Snapshot is the object that SnapshotUpdate writes: JSON. State is added by pipelines

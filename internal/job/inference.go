@@ -22,6 +22,9 @@ type Carried struct {
 	Started  time.Time     `json:"started"` // of the first run
 	Runs     int           `json:"runs"`
 	Segments int64         `json:"segments"`
+	Workers  []Lease       `json:"workers,omitempty"`
+
+	Receipt *ControlReceipt `json:"receipt,omitempty"`
 }
 
 // StreamPlan is what Discover found: what to read, with which model, to where.
@@ -37,6 +40,7 @@ type StreamPlan struct {
 	Model        ModelRef `json:"model"`
 	SegmentLasts Duration `json:"segment_lasts"`
 	Orders       Orders   `json:"orders,omitzero"`
+	Workers      []Lease  `json:"workers,omitempty"` // that were there when the plan was made
 }
 
 // Partitions are those of all shards.
@@ -115,6 +119,9 @@ type Progress struct {
 	P50Millis     float64             `json:"p50_ms"`          // message timestamp to committed prediction
 	P99Millis     float64             `json:"p99_ms"`
 	Model         ModelRef            `json:"model"`
+	Generation    int64               `json:"generation,omitempty"` // of the orders in force
+	Paused        bool                `json:"paused,omitempty"`
+	Limit         float64             `json:"limit,omitempty"` // records a second at most, 0: no limit
 	LastError     string              `json:"last_error,omitempty"`
 	LastErrorAt   time.Time           `json:"last_error_at,omitzero"`
 	LastCommit    time.Time           `json:"last_commit,omitzero"`
@@ -133,6 +140,9 @@ type PartitionProgress struct {
 type ControlRequest struct {
 	Pipeline string `json:"pipeline"`
 	Shard    Shard  `json:"shard"`
+
+	// Plan holds the orders to obey; nil where there are none to give.
+	Plan *StreamPlan `json:"plan,omitempty"`
 }
 
 // ShardState is what the workflow knows of a shard.

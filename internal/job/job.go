@@ -51,6 +51,8 @@ const (
 	ErrTypeNoChampion = "NoChampion" // no model holds the alias champion yet
 	ErrTypeCorrupt    = "Corrupt"    // bytes differ from their digest
 	ErrTypeFenced     = "Fenced"     // another owner holds the shard
+	ErrTypeAbsent     = "Absent"     // the loop that was asked does not run there
+	ErrTypeBusy       = "Busy"       // the stream cannot take orders at this moment; ask again
 	ErrTypeOffsetLost = "OffsetLost" // the broker no longer has the committed offset: a person decides
 )
 

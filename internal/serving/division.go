@@ -12,25 +12,23 @@ import (
 	"temporal-streaming/internal/stream"
 )
 
-// divide deals partitions out to at most n shards, in runs of neighbours whose lengths
-// differ by one at most.
-func divide(partitions []int32, n int) []job.Shard {
-	n = max(1, min(n, len(partitions)))
-	shards := make([]job.Shard, n)
-	for i := range n {
-		shards[i] = job.Shard{ID: i, Partitions: partitions[i*len(partitions)/n : (i+1)*len(partitions)/n]}
-	}
-	return shards
-}
-
-// claim makes a division of a pipeline's partitions the only one that can commit.
+// Divide makes the division of a plan the only one that can commit.
 //
 // A transactional id fences only its own predecessors. An owner of partitions 0-3 that
 // was frozen, or cut off from Temporal, would go on beside new owners of 0-1 and 2-3,
-// and both would commit every record. So the ids of the division before are fenced before
-// anybody reads an offset under the new ones. Which they were stands in the object store;
-// it is written before the fencing too, so that a crash in between forgets none.
-func (s *Server) claim(ctx context.Context, pipeline, topic string, shards []job.Shard) error {
+// and both would commit every record. So the owners of the division before are retired
+// before anybody reads an offset under the new one (see stream.Retire). Which they were
+// stands in the object store; it is written before they are retired too, so that a crash in
+// between forgets none.
+func (s *Server) Divide(ctx context.Context, plan job.StreamPlan) error {
+	if err := s.divide(ctx, plan); err != nil {
+		return fmt.Errorf("divide the stream of %s: %w", plan.Pipeline, err)
+	}
+	return nil
+}
+
+func (s *Server) divide(ctx context.Context, plan job.StreamPlan) error {
+	pipeline, topic := plan.Pipeline, plan.Topic
 	key := "streams/" + pipeline + "/owners.json"
 	var owners []string
 	recorded, err := s.Store.GetNamed(ctx, key)
@@ -40,8 +38,8 @@ func (s *Server) claim(ctx context.Context, pipeline, topic string, shards []job
 	if err != nil && !errors.Is(err, artifact.ErrNotFound) {
 		return fmt.Errorf("read the owners of %s before: %w", topic, err)
 	}
-	ids := make([]string, len(shards))
-	for i, shard := range shards {
+	ids := make([]string, len(plan.Shards))
+	for i, shard := range plan.Shards {
 		ids[i] = stream.TransactionalID(pipeline, 0, topic, shard.Partitions)
 	}
 	var gone []string
@@ -56,11 +54,30 @@ func (s *Server) claim(ctx context.Context, pipeline, topic string, shards []job
 	if len(gone) == 0 {
 		return nil
 	}
-	s.Logger.Info("the partitions are divided anew; fencing their owners of before", "pipeline", pipeline, "owners", gone)
-	if err := stream.Fence(ctx, s.Kafka, gone); err != nil {
-		return err
+	s.Logger.Info("the partitions are divided anew; retiring their owners of before", "pipeline", pipeline, "owners", gone)
+	for _, id := range gone {
+		if err := s.retire(ctx, plan, id); err != nil {
+			return err
+		}
 	}
 	return s.record(ctx, key, ids)
+}
+
+// retire ends an owner that is known by its id. One of another topic, as after the pipeline
+// was changed, is only fenced: its offsets are not this stream's.
+func (s *Server) retire(ctx context.Context, plan job.StreamPlan, id string) error {
+	partitions := stream.OwnedBy(id, plan.Pipeline, 0, plan.Topic)
+	if partitions == nil {
+		return stream.Fence(ctx, s.Kafka, []string{id})
+	}
+	start, err := stream.ParseStart(plan.Start)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrRequest, err)
+	}
+	return stream.Retire(ctx, stream.Options{
+		Kafka: s.Kafka, Pipeline: plan.Pipeline, Group: plan.Group, Topic: plan.Topic, Partitions: partitions,
+		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Logger: s.Logger,
+	}, plan.Orders.Generation)
 }
 
 func (s *Server) record(ctx context.Context, key string, ids []string) error {

@@ -18,7 +18,6 @@ import (
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/registry"
-	"temporal-streaming/internal/score"
 	"temporal-streaming/internal/stream"
 )
 
@@ -67,10 +66,7 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	plan := job.StreamPlan{
 		Pipeline: d.Name, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
 		DeadLetters: d.Sink.DeadLetters, Sink: or(req.Sink, string(d.Sink.Kind)), Start: req.Start,
-		Model: job.ModelRef{
-			Name: model.Name, Version: model.Number, URL: model.URL,
-			ONNX: model.ONNX, Definition: model.Definition, Spec: model.Spec,
-		},
+		Model:        reference(model),
 		SegmentLasts: job.Duration(d.Stream.Segment),
 	}
 	partitions := make([]int32, n)
@@ -81,11 +77,27 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if req.Shards > 0 {
 		shards = req.Shards
 	}
-	plan.Shards = divide(partitions, shards)
-	if err := s.claim(ctx, d.Name, d.Source.Topic, plan.Shards); err != nil {
+	plan.Shards = job.Divide(nil, partitions, shards)
+	if plan.Orders.Generation, err = s.nextGeneration(ctx, plan); err != nil {
+		return fail(err)
+	}
+	if err := s.divide(ctx, plan); err != nil {
 		return fail(err)
 	}
 	return plan, nil
+}
+
+// nextGeneration is above every one that the partitions were read under.
+func (s *Server) nextGeneration(ctx context.Context, plan job.StreamPlan) (int64, error) {
+	positions, err := stream.Group(ctx, s.Kafka, plan.Group, plan.Topic)
+	if err != nil {
+		return 0, err
+	}
+	newest := int64(0)
+	for _, p := range positions {
+		newest = max(newest, p.Generation)
+	}
+	return newest + 1, nil
 }
 
 // Loop builds the loop of one shard. Features, threshold and the names of decisions come
@@ -102,12 +114,7 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
 	}
-	m := req.Plan.Model
-	bundle, err := s.Models.Open(ctx, registry.Pinned{Name: m.Name, Number: m.Version, ONNX: m.ONNX, Definition: m.Definition, Spec: m.Spec})
-	if err != nil {
-		return fail(err)
-	}
-	engine, err := bundle.NewEngine(score.EngineOptions{MaxBatch: d.Stream.MaxBatch, Topic: req.Plan.Topic})
+	orders, err := s.Orders(ctx, req.Plan, req.Shard)
 	if err != nil {
 		return fail(err)
 	}
@@ -116,10 +123,10 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Delivery: stream.Delivery(d.Stream.Delivery),
 		Start: start, Sink: stream.SinkKind(req.Plan.Sink), Console: console,
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
-		Model: bundle.Name, ModelVersion: bundle.Version,
+		Model: orders.Model, ModelVersion: orders.ModelVersion, Orders: orders,
 		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,
 		Logger: s.Logger.With("shard", req.Shard.ID),
-	}, engine)
+	}, orders.Processor)
 	if err != nil {
 		return fail(err)
 	}

@@ -23,10 +23,11 @@ type Cluster struct {
 
 // GroupPosition is where a group stands in one partition.
 type GroupPosition struct {
-	Partition int32
-	Committed int64 // next to be read, -1 if nothing is committed
-	First     int64 // the oldest offset that the broker has
-	End       int64 // one after the newest
+	Partition  int32
+	Committed  int64 // next to be read, -1 if nothing is committed
+	First      int64 // the oldest offset that the broker has
+	End        int64 // one after the newest
+	Generation int64 // of the orders under which it was committed, -1 unknown
 }
 
 // Lag is how many offsets lie between the group and the end; without a committed
@@ -107,7 +108,7 @@ func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]Gro
 		if err != nil {
 			return nil, unreachable(err)
 		}
-		positions[i] = GroupPosition{Partition: int32(i), Committed: m.next, First: low, End: high}
+		positions[i] = GroupPosition{Partition: int32(i), Committed: m.next, First: low, End: high, Generation: m.Generation}
 	}
 	return positions, nil
 }

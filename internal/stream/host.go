@@ -19,7 +19,8 @@ var ErrNoLoop = errors.New("no such loop in this process")
 //
 // The danger is two loops for one shard. Within a host, attaching to a key that runs
 // adopts the loop, or waits until a differing one has drained; between hosts, the
-// transactional id fences the older one.
+// transactional id fences the older one. A loop that has not reported for stuckAfter is
+// adopted by nobody: the one that is started in its place fences it, should it ever wake.
 type Host struct {
 	grace time.Duration
 	mu    sync.Mutex
@@ -34,12 +35,14 @@ func NewHost(grace time.Duration) *Host {
 // Runner is a loop: *Loop, or a stand-in.
 type Runner interface {
 	Run(context.Context) (Checkpoint, error)
+	Obey(context.Context, Orders) (Receipt, error)
+	Stand(context.Context) (Receipt, error)
 }
 
 // Attachment says what to attach to and for how long.
 type Attachment struct {
 	Key    string        // the shard
-	Wants  string        // whatever must be equal for a running loop to be adopted: model, sink
+	Wants  string        // whatever must be equal for a running loop to be adopted
 	Lasts  time.Duration // the session's budget
 	Owner  func(context.Context) bool
 	Launch func(Hooks) (Runner, error) // makes the loop if none can be adopted
@@ -53,16 +56,18 @@ type Hooks struct {
 
 // hosted is one running loop. The fields below mu belong to the session of the moment.
 type hosted struct {
-	wants string
-	stop  context.CancelFunc
-	done  chan struct{} // closed after checkpoint and err are set
-	end   struct {
+	runner Runner
+	wants  string
+	stop   context.CancelFunc
+	done   chan struct{} // closed after checkpoint and err are set
+	end    struct {
 		checkpoint Checkpoint
 		err        error
 	}
 
 	mu       sync.Mutex
 	last     Progress
+	heard    time.Time // when the loop reported last
 	session  *Session
 	deadline *time.Timer
 }
@@ -84,9 +89,11 @@ type Session struct {
 // ends as detached. ctx bounds only the wait for a differing loop to drain.
 func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
 	for {
-		h.mu.Lock()
-		l, running := h.loops[a.Key]
-		h.mu.Unlock()
+		l, running := h.loop(a.Key)
+		if running && l.silence() > stuckAfter {
+			h.abandon(a.Key, l)
+			continue
+		}
 		switch {
 		case running && l.wants == a.Wants:
 			return l.attach(a, h.grace), nil
@@ -107,7 +114,7 @@ func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
 // somebody else has started the shard meanwhile, the one made here is dropped and there is
 // no session: a loop that does not run yet holds nothing.
 func (h *Host) launch(a Attachment) (*Session, error) {
-	l := &hosted{wants: a.Wants, done: make(chan struct{})}
+	l := &hosted{wants: a.Wants, done: make(chan struct{}), heard: time.Now()}
 	runner, err := a.Launch(Hooks{Progress: l.report, StillOwner: l.stillOwner})
 	if err != nil {
 		return nil, err
@@ -119,18 +126,54 @@ func (h *Host) launch(a Attachment) (*Session, error) {
 	}
 	// The loop's life is its own: it ends by stop, not by the context of who attached.
 	ctx, cancel := context.WithCancel(context.Background())
-	l.stop = cancel
+	l.runner, l.stop = runner, cancel
 	h.loops[a.Key] = l
 	s := l.attach(a, h.grace)
 	go func() {
 		defer cancel()
 		l.end.checkpoint, l.end.err = runner.Run(ctx)
-		h.mu.Lock()
-		delete(h.loops, a.Key)
-		h.mu.Unlock()
+		h.forget(a.Key, l)
 		close(l.done)
 	}()
 	return s, nil
+}
+
+// stuckAfter is how long a loop may be silent. It reports about twice a second, also while
+// it waits for Kafka; only a batch that is not scored for so long keeps it from that.
+const stuckAfter = 10 * time.Second
+
+// abandon leaves a stuck loop to itself. Its session ends: whoever drove it leases again.
+func (h *Host) abandon(key string, l *hosted) {
+	l.stop() // if it wakes up, it drains, and learns that it is fenced
+	h.forget(key, l)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.session != nil {
+		l.session.detach()
+		l.session = nil
+	}
+}
+
+func (h *Host) loop(key string) (*hosted, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l, running := h.loops[key]
+	return l, running
+}
+
+// forget takes a loop out of the books, unless another one has its place already.
+func (h *Host) forget(key string, l *hosted) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.loops[key] == l {
+		delete(h.loops, key)
+	}
+}
+
+func (l *hosted) silence() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.heard)
 }
 
 func (l *hosted) attach(a Attachment, grace time.Duration) *Session {
@@ -158,7 +201,7 @@ func (l *hosted) attach(a Attachment, grace time.Duration) *Session {
 func (l *hosted) report(p Progress) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = p
+	l.last, l.heard = p, time.Now()
 	if l.session == nil {
 		return
 	}
@@ -258,17 +301,54 @@ func (l *hosted) final() Progress {
 
 // Runs tells whether the loop of a shard runs here.
 func (h *Host) Runs(key string) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	_, running := h.loops[key]
+	_, running := h.loop(key)
 	return running
+}
+
+// Generation is that of the orders which the loop of a shard reported last.
+func (h *Host) Generation(key string) int64 {
+	l, running := h.loop(key)
+	if !running {
+		return unordered
+	}
+	return l.latest().Generation
+}
+
+// Obey gives orders to the loop of a shard, see Loop.Obey.
+func (h *Host) Obey(ctx context.Context, key string, o Orders) (Receipt, error) {
+	return h.ask(ctx, key, func(ctx context.Context, r Runner) (Receipt, error) { return r.Obey(ctx, o) })
+}
+
+// Stand has the loop of a shard commit, and asks where it stands.
+func (h *Host) Stand(ctx context.Context, key string) (Receipt, error) {
+	return h.ask(ctx, key, func(ctx context.Context, r Runner) (Receipt, error) { return r.Stand(ctx) })
+}
+
+// ask gives up when the loop ends: it will not answer any more.
+func (h *Host) ask(ctx context.Context, key string, question func(context.Context, Runner) (Receipt, error)) (Receipt, error) {
+	l, running := h.loop(key)
+	if !running {
+		return Receipt{}, ErrNoLoop
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		select {
+		case <-l.done:
+			cancel(ErrNoLoop)
+		case <-ctx.Done():
+		}
+	}()
+	r, err := question(ctx, l.runner)
+	if err != nil && errors.Is(context.Cause(ctx), ErrNoLoop) {
+		err = ErrNoLoop
+	}
+	return r, err
 }
 
 // Detach ends the session of a shard and leaves its loop running.
 func (h *Host) Detach(key string) error {
-	h.mu.Lock()
-	l, running := h.loops[key]
-	h.mu.Unlock()
+	l, running := h.loop(key)
 	if !running {
 		return ErrNoLoop
 	}
@@ -284,9 +364,7 @@ func (h *Host) Detach(key string) error {
 // Drain lets the loop of a shard finish the batch in hand, commit and end. The session
 // that is attached ends with it.
 func (h *Host) Drain(ctx context.Context, key string) (Progress, error) {
-	h.mu.Lock()
-	l, running := h.loops[key]
-	h.mu.Unlock()
+	l, running := h.loop(key)
 	if !running {
 		return Progress{}, ErrNoLoop
 	}

@@ -27,6 +27,15 @@ func (f *fakeLoop) Run(ctx context.Context) (Checkpoint, error) {
 	}
 }
 
+func (f *fakeLoop) Obey(_ context.Context, o Orders) (Receipt, error) {
+	return Receipt{Generation: o.Generation}, nil
+}
+
+func (f *fakeLoop) Stand(ctx context.Context) (Receipt, error) {
+	<-ctx.Done() // recovering
+	return Receipt{}, ctx.Err()
+}
+
 func launcher(started *int, last **fakeLoop) func(Hooks) (Runner, error) {
 	return func(h Hooks) (Runner, error) {
 		*started++
@@ -181,6 +190,43 @@ func TestOfTwoLaunchesOfAShardOneRuns(t *testing.T) {
 	loop.progress <- Progress{Counts: Counts{Records: 7}, At: time.Unix(1, 0)}
 	if p := <-s.Updates; p.Records != 7 {
 		t.Errorf("the second session saw %d records, want 7 of the loop that runs", p.Records)
+	}
+}
+
+func TestStuckLoopIsReplaced(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	first := attach(t, h, time.Minute, "", launcher(&started, &loop))
+	stuck := first.loop
+	stuck.mu.Lock()
+	stuck.heard = time.Now().Add(-2 * stuckAfter)
+	stuck.mu.Unlock()
+	attach(t, h, time.Minute, "", launcher(&started, &loop))
+	if started != 2 {
+		t.Fatalf("%d loops were started, want a second one beside the stuck one", started)
+	}
+	if outcome, _, _ := first.Wait(t.Context(), func(Progress) {}); outcome != SessionEnded && outcome != LoopEnded {
+		t.Errorf("the stuck loop's session ended as %d", outcome)
+	}
+	<-stuck.done // it woke up, and has ended
+	if !h.Runs("creditcard/0") {
+		t.Error("the end of the stuck loop took its successor out of the books")
+	}
+}
+
+func TestQuestionEndsWithTheLoop(t *testing.T) {
+	h, started, loop := NewHost(time.Minute), 0, (*fakeLoop)(nil)
+	attach(t, h, time.Minute, "", launcher(&started, &loop))
+	if r, err := h.Obey(t.Context(), "creditcard/0", Orders{Generation: 3}); err != nil || r.Generation != 3 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		_, err := h.Stand(t.Context(), "creditcard/0")
+		answered <- err
+	}()
+	loop.fail <- ErrFenced
+	if err := <-answered; !errors.Is(err, ErrNoLoop) {
+		t.Errorf("a question to a loop that has ended: %v, want ErrNoLoop", err)
 	}
 }
 

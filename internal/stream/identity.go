@@ -46,6 +46,34 @@ func ranges(partitions []int32) string {
 	return b.String()
 }
 
+// OwnedBy answers the partitions in a transactional id of this pipeline, stage and topic, nil
+// if it is none.
+func OwnedBy(id, pipeline string, stage int, topic string) []int32 {
+	text, ok := strings.CutPrefix(id, TransactionalID(pipeline, stage, topic, nil))
+	if !ok {
+		return nil
+	}
+	var partitions []int32
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.ParseInt(first, 10, 32)
+		to, err2 := strconv.ParseInt(last, 10, 32)
+		if err1 != nil || err2 != nil || from < 0 || to < from || to-from > mostPartitions {
+			return nil
+		}
+		for p := from; p <= to; p++ {
+			partitions = append(partitions, int32(p))
+		}
+	}
+	return partitions
+}
+
+// mostPartitions is more than any topic has.
+const mostPartitions = 1 << 20
+
 // Fence ends the rights of transactional ids: transactions that their owners have open
 // are aborted, and their next commit fails. Call it with the ids of the old division of
 // partitions before anyone reads offsets under the new one; otherwise an old owner that

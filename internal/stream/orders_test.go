@@ -243,3 +243,29 @@ func FuzzReadMark(f *testing.F) {
 		}
 	})
 }
+
+func TestRetiredOwnerCannotComeBack(t *testing.T) {
+	f := newFake([]int32{0})
+	u := startUnderOrders(t, f, Orders{Generation: 1})
+	u.read(0, 3)
+	u.ends(t)
+	retired, err := NewLoop(u.Options, nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	retired.orders.Generation, retired.wire = 2, f
+	src, snk, err := f.dial(limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := newSession(retired, src, snk).retire(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := f.offsets[0]; got.next != 3 || got.Generation != 2 || got.Since != 3 {
+		t.Errorf("the retired owner's offset is %+v, want 3 of generation 2", got)
+	}
+	zombie := startUnderOrders(t, f, Orders{Generation: 1})
+	if err := <-zombie.end; !errors.Is(err, ErrOutdated) {
+		t.Errorf("the retired owner came back and ended with %v, want ErrOutdated", err)
+	}
+}

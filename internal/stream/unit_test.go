@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -149,5 +150,18 @@ func TestEmitAllocatesNothingPerRecord(t *testing.T) {
 	})
 	if per > 20 { // a handful for the batch: contexts and their timer
 		t.Errorf("%v allocations for a batch of %d records", per, len(in))
+	}
+}
+
+func TestTransactionalIDTellsItsPartitions(t *testing.T) {
+	for _, want := range [][]int32{{0}, {3, 4, 5, 9}, {0, 2, 4}, {0, 1, 2, 3}} {
+		if got := OwnedBy(TransactionalID("p", 1, "in.put", want), "p", 1, "in.put"); !slices.Equal(got, want) {
+			t.Errorf("got %v, want %v", got, want)
+		}
+	}
+	for _, id := range []string{"", "temporal-streaming.p.1.in.put.", "temporal-streaming.p.1.in.put.9-3", "temporal-streaming.p.1.other.0", "temporal-streaming.p.1.in.put.0-99999999"} {
+		if got := OwnedBy(id, "p", 1, "in.put"); got != nil {
+			t.Errorf("%q: got %v, want none", id, got)
+		}
 	}
 }

@@ -1,0 +1,292 @@
+package workflows
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"temporal-streaming/activities"
+	"temporal-streaming/internal/job"
+)
+
+// handle registers what a running stream answers to. Orders are carried out one after the
+// other. An order first becomes part of the plan, so that a loop which starts anywhere
+// obeys it, and is then given to every loop that runs; it is answered when all have obeyed.
+func (s *inference) handle(ctx workflow.Context) error {
+	for _, h := range []struct {
+		name, description string
+		handler, validate any
+	}{
+		{job.AttachUpdate, "join the stream, started or not: answers when it knows its topics and its model", s.attach, nil},
+		{job.StopUpdate, "drain every shard and end the stream", s.stop, s.validateStop},
+		{job.SwapUpdate, "score with another model from here on", s.swap, s.validateSwap},
+		{job.PauseUpdate, "read no more records, keep the partitions", s.pause, s.validatePause},
+		{job.ResumeUpdate, "read records again", s.resume, s.validatePause},
+		{job.RateUpdate, "limit the records read a second; 0 lifts the limit", s.rate, s.validateRate},
+		{job.SeekUpdate, "go on at other offsets", s.seek, s.validateSeek},
+		{job.SnapshotUpdate, "write down where the stream stands", s.snapshot, s.validateSnapshot},
+		{job.ScaleUpdate, "divide the partitions into another number of shards", s.scale, s.validateScale},
+		{job.WelcomeUpdate, "take a worker on", s.welcome, nil},
+	} {
+		if err := workflow.SetUpdateHandlerWithOptions(ctx, h.name, h.handler, workflow.UpdateHandlerOptions{
+			Validator: h.validate, Description: h.description,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open reports whether the stream takes orders.
+func (s *inference) open() error {
+	switch {
+	case s.stopping || s.status.State == job.StreamStopped:
+		return temporal.NewApplicationError("the stream is being stopped", job.ErrTypeInvalid)
+	case s.rolling:
+		return temporal.NewApplicationError("the stream is handing over to a new history; ask again in a second", job.ErrTypeBusy)
+	}
+	return nil
+}
+
+func invalid(format string, args ...any) error {
+	return temporal.NewApplicationError(fmt.Sprintf(format, args...), job.ErrTypeInvalid)
+}
+
+func (s *inference) validateSwap(r job.SwapRequest) error {
+	if r.Model == "" {
+		return invalid("no model is named: give a version or an alias")
+	}
+	return s.open()
+}
+
+func (s *inference) validatePause(job.PauseRequest) error { return s.open() }
+
+func (s *inference) validateRate(r job.RateRequest) error {
+	if r.PerSecond < 0 || math.IsNaN(r.PerSecond) || math.IsInf(r.PerSecond, 0) {
+		return invalid("a rate of %v records a second is none; 0 lifts the limit", r.PerSecond)
+	}
+	return s.open()
+}
+
+func (s *inference) validateSeek(r job.SeekRequest) error {
+	if r.Reason == "" {
+		return invalid("a seek skips or repeats records: say why")
+	}
+	places := 0
+	for _, named := range []bool{r.To != "", len(r.Positions) > 0, r.Snapshot != nil} {
+		if named {
+			places++
+		}
+	}
+	if places != 1 {
+		return invalid("name one place to seek to: a time, positions, or a snapshot")
+	}
+	return s.open()
+}
+
+func (s *inference) validateSnapshot(job.SnapshotRequest) error { return s.open() }
+
+// take waits for the orders before, and for the stream to have begun. Call the answer when
+// the order is done.
+func (s *inference) take(ctx workflow.Context) (done func(), err error) {
+	s.orders++
+	err = workflow.Await(ctx, func() bool { return s.discovered && !s.busy || s.failed != nil || s.open() != nil })
+	if err == nil {
+		err = s.failed
+	}
+	if err == nil {
+		err = s.open()
+	}
+	if err != nil {
+		s.orders--
+		return nil, err
+	}
+	s.busy = true
+	return func() { s.busy = false; s.orders-- }, nil
+}
+
+// order changes the plan and has every loop obey.
+func (s *inference) order(ctx workflow.Context, receipt job.ControlReceipt, change func(*job.StreamPlan)) (job.ControlReceipt, error) {
+	change(&s.status.Plan)
+	s.status.Plan.Orders.Generation++
+	var a *activities.Stream
+	return s.settle(ctx, receipt, a.Obey)
+}
+
+// settle asks every shard, and makes the receipt of the answers.
+func (s *inference) settle(ctx workflow.Context, receipt job.ControlReceipt, ask any) (job.ControlReceipt, error) {
+	shards := slices.Clone(s.shards)
+	receipt.Shards = make([]job.ShardReceipt, len(shards))
+	errs := make([]error, len(shards))
+	all := workflow.NewWaitGroup(ctx)
+	for i, sh := range shards {
+		all.Add(1)
+		workflow.GoNamed(ctx, fmt.Sprintf("%s-%d", receipt.What, sh.Shard.ID), func(ctx workflow.Context) {
+			defer all.Done()
+			receipt.Shards[i], errs[i] = s.ask(ctx, sh, ask, receipt.What)
+		})
+	}
+	all.Wait(ctx)
+	if err := errors.Join(errs...); err != nil {
+		return receipt, first(errs)
+	}
+	receipt.Generation, receipt.Model, receipt.At = s.status.Plan.Orders.Generation, s.status.Plan.Model, workflow.Now(ctx)
+	s.status.Receipt = &receipt
+	s.describe(ctx)
+	return receipt, nil
+}
+
+func first(errs []error) error {
+	return errs[slices.IndexFunc(errs, func(err error) bool { return err != nil })]
+}
+
+// ask puts a question to the loop of a shard until it is answered: a loop that dies before
+// is asked again where it lives next, under the same orders.
+func (s *inference) ask(ctx workflow.Context, sh *shard, question any, what string) (job.ShardReceipt, error) {
+	var answer job.ShardReceipt
+	for {
+		if err := workflow.Await(ctx, func() bool { return sh.State == job.ShardRunning || s.over(sh) }); err != nil {
+			return answer, err
+		}
+		if s.over(sh) {
+			return answer, temporal.NewApplicationError("the stream ended before shard "+fmt.Sprint(sh.Shard.ID)+" had answered", job.ErrTypeBusy)
+		}
+		segment := sh.Segment
+		req := s.control(sh)
+		req.Plan = &s.status.Plan
+		err := workflow.ExecuteActivity(asking(ctx, sh.Lease, what+" "+shardName(sh)), question, req).Get(ctx, &answer)
+		if err == nil || isFinal(err) || ctx.Err() != nil {
+			return answer, err
+		}
+		if _, err := workflow.AwaitWithTimeout(ctx, time.Second, func() bool { return sh.Segment != segment || s.over(sh) }); err != nil {
+			return answer, err
+		}
+	}
+}
+
+// isFinal reports that asking again gets the same answer.
+func isFinal(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && slices.Contains(final, app.Type())
+}
+
+// swap changes the model. Nothing changes before every worker that runs a shard has it at
+// hand and can score with it, so the change itself takes no time and does not fail.
+func (s *inference) swap(ctx workflow.Context, r job.SwapRequest) (job.ControlReceipt, error) {
+	receipt := job.ControlReceipt{What: "swap", Reason: r.Reason, By: r.By}
+	done, err := s.take(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer done()
+	var a *activities.Stream
+	var model job.ModelRef
+	if err := workflow.ExecuteActivity(lookup(ctx, "find and open model "+r.Model), a.FindModel, job.FindModelRequest{Pipeline: s.req.Pipeline, Model: r.Model}).Get(ctx, &model); err != nil {
+		return receipt, err
+	}
+	var opening []workflow.Future
+	for _, w := range s.hosts() {
+		opening = append(opening, workflow.ExecuteActivity(asking(ctx, w, "open model "+model.Version+" on "+w.Worker), a.OpenModel, model))
+	}
+	for _, it := range opening {
+		if err := it.Get(ctx, nil); err != nil && isFinal(err) {
+			return receipt, err
+		} // a worker that has gone opens it when it has a shard again
+	}
+	if receipt, err = s.order(ctx, receipt, func(p *job.StreamPlan) { p.Model = model }); err == nil {
+		mark(ctx, modelVersion.ValueSet(model.Version))
+	}
+	return receipt, err
+}
+
+// hosts are the workers that run shards.
+func (s *inference) hosts() []job.Lease {
+	var hosts []job.Lease
+	for _, sh := range s.shards {
+		if sh.Lease.Queue != "" && !slices.Contains(hosts, sh.Lease) {
+			hosts = append(hosts, sh.Lease)
+		}
+	}
+	return hosts
+}
+
+func (s *inference) pause(ctx workflow.Context, r job.PauseRequest) (job.ControlReceipt, error) {
+	return s.pausing(ctx, job.ControlReceipt{What: "pause", Reason: r.Reason, By: r.By}, true)
+}
+
+func (s *inference) resume(ctx workflow.Context, r job.PauseRequest) (job.ControlReceipt, error) {
+	return s.pausing(ctx, job.ControlReceipt{What: "resume", Reason: r.Reason, By: r.By}, false)
+}
+
+func (s *inference) pausing(ctx workflow.Context, receipt job.ControlReceipt, paused bool) (job.ControlReceipt, error) {
+	done, err := s.take(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer done()
+	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.Paused = paused })
+}
+
+func (s *inference) rate(ctx workflow.Context, r job.RateRequest) (job.ControlReceipt, error) {
+	receipt := job.ControlReceipt{What: "rate", Reason: r.Reason, By: r.By}
+	done, err := s.take(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer done()
+	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.PerSecond = r.PerSecond })
+}
+
+// seek also mends a shard that does not run since its offset is lost: it starts with the
+// new orders.
+func (s *inference) seek(ctx workflow.Context, r job.SeekRequest) (job.ControlReceipt, error) {
+	receipt := job.ControlReceipt{What: "seek", Reason: r.Reason, By: r.By}
+	done, err := s.take(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer done()
+	var a *activities.Stream
+	var positions []job.Position
+	find := job.FindPositionsRequest{Plan: s.status.Plan, Seek: r}
+	if err := workflow.ExecuteActivity(lookup(ctx, "find where to seek"), a.FindPositions, find).Get(ctx, &positions); err != nil {
+		return receipt, err
+	}
+	id := fmt.Sprintf("%s/%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, s.status.Plan.Orders.Generation+1)
+	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.Seek = &job.Seek{ID: id, To: r.To, Positions: positions} })
+}
+
+func (s *inference) snapshot(ctx workflow.Context, r job.SnapshotRequest) (job.ControlReceipt, error) {
+	receipt := job.ControlReceipt{What: "snapshot", Reason: r.Reason, By: r.By}
+	done, err := s.take(ctx)
+	if err != nil {
+		return receipt, err
+	}
+	defer done()
+	var a *activities.Stream
+	if receipt, err = s.settle(ctx, receipt, a.Stand); err != nil {
+		return receipt, err
+	}
+	plan := s.status.Plan
+	it := job.Snapshot{
+		Pipeline: plan.Pipeline, Topic: plan.Topic, Group: plan.Group, Model: plan.Model, Orders: plan.Orders,
+		Reason: r.Reason, By: r.By, At: receipt.At,
+	}
+	for _, sh := range receipt.Shards {
+		for _, p := range sh.Partitions {
+			it.Positions = append(it.Positions, job.Position{Partition: p.Partition, Offset: p.Next})
+		}
+	}
+	var object job.Object
+	if err := workflow.ExecuteActivity(lookup(ctx, "write the snapshot down"), a.KeepSnapshot, job.KeepSnapshotRequest{Snapshot: it}).Get(ctx, &object); err != nil {
+		return receipt, err
+	}
+	receipt.Snapshot = &object
+	s.status.Receipt = &receipt
+	return receipt, nil
+}
