@@ -93,6 +93,7 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	group(root, "Score streams:", a.inferenceCommand(), a.statusCommand(), a.stopCommand())
 	group(root, "Change a running stream, with receipts:", a.swapCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand())
+	group(root, "Deal with what could not be scored:", a.dlqCommand())
 	group(root, "Train models:", a.loadCommand(), a.trainCommand())
 	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.doctorCommand(), a.versionCommand())
 	return root
@@ -142,13 +143,13 @@ func (a *app) who() string {
 }
 
 func unknownCommand(c *cobra.Command, name string) error {
-	next := "See starter --help for the commands."
+	next := "See " + c.CommandPath() + " --help for the commands."
 	var names []string
 	for _, sub := range c.Commands() {
 		names = append(names, sub.Name())
 	}
 	if near := nearest(name, names); near != "" {
-		next = "Did you mean: starter " + near + "?"
+		next = "Did you mean: " + c.CommandPath() + " " + near + "?"
 	}
 	return &problem{what: errors.New("there is no command " + name), next: next, code: exitUsage}
 }

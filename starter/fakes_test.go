@@ -72,6 +72,18 @@ func newBench(t *testing.T) *bench {
 			since: func(context.Context, stream.Kafka, string, time.Time) ([]int64, error) {
 				return nil, stream.ErrUnreachable
 			},
+			letters: func(context.Context, stream.Kafka, string, time.Duration) (*stream.DeadLetters, error) {
+				return nil, stream.ErrUnreachable
+			},
+			letter: func(context.Context, stream.Kafka, string, stream.Place, time.Duration) (stream.Record, error) {
+				return stream.Record{}, stream.ErrUnreachable
+			},
+			resolve: func(context.Context, stream.Resolver, stream.Action, []stream.Place, stream.Fix) ([]stream.Resolved, error) {
+				return nil, stream.ErrUnreachable
+			},
+			follow: func(context.Context, stream.Kafka, *stream.DeadLetters, string, string, stream.Resolution) (stream.Trace, error) {
+				return stream.Trace{}, stream.ErrUnreachable
+			},
 			ping: func(context.Context, stream.Kafka) (stream.Cluster, error) {
 				return stream.Cluster{}, stream.ErrUnreachable
 			},

@@ -25,12 +25,16 @@ type sender interface {
 
 // brokers is what commands ask of Kafka besides reading and producing.
 type brokers struct {
-	tail  func(ctx context.Context, k stream.Kafka, topic string, from stream.Start) (tail, error)
-	send  func(ctx context.Context, o stream.SenderOptions) (sender, error)
-	group func(ctx context.Context, k stream.Kafka, group, topic string) ([]stream.GroupPosition, error)
-	since func(ctx context.Context, k stream.Kafka, topic string, at time.Time) ([]int64, error)
-	ping  func(ctx context.Context, k stream.Kafka) (stream.Cluster, error)
-	fence func(ctx context.Context, k stream.Kafka, ids []string) error
+	tail    func(ctx context.Context, k stream.Kafka, topic string, from stream.Start) (tail, error)
+	send    func(ctx context.Context, o stream.SenderOptions) (sender, error)
+	group   func(ctx context.Context, k stream.Kafka, group, topic string) ([]stream.GroupPosition, error)
+	since   func(ctx context.Context, k stream.Kafka, topic string, at time.Time) ([]int64, error)
+	letters func(ctx context.Context, k stream.Kafka, topic string, patience time.Duration) (*stream.DeadLetters, error)
+	letter  func(ctx context.Context, k stream.Kafka, topic string, at stream.Place, patience time.Duration) (stream.Record, error)
+	resolve func(ctx context.Context, r stream.Resolver, action stream.Action, places []stream.Place, fix stream.Fix) ([]stream.Resolved, error)
+	follow  func(ctx context.Context, k stream.Kafka, book *stream.DeadLetters, group, output string, r stream.Resolution) (stream.Trace, error)
+	ping    func(ctx context.Context, k stream.Kafka) (stream.Cluster, error)
+	fence   func(ctx context.Context, k stream.Kafka, ids []string) error
 }
 
 func realBrokers() brokers {
@@ -40,7 +44,15 @@ func realBrokers() brokers {
 		},
 		send: func(ctx context.Context, o stream.SenderOptions) (sender, error) { return stream.NewSender(ctx, o) },
 		// Written out, so that each can be replaced in tests without the others.
-		group: stream.Group, since: stream.Since, ping: stream.Ping, fence: stream.Fence,
+		group: stream.Group, since: stream.Since,
+		letters: stream.ReadDeadLetters, letter: stream.ReadLetter,
+		resolve: func(ctx context.Context, r stream.Resolver, action stream.Action, places []stream.Place, fix stream.Fix) ([]stream.Resolved, error) {
+			return r.Resolve(ctx, action, places, fix)
+		},
+		follow: func(ctx context.Context, k stream.Kafka, book *stream.DeadLetters, group, output string, r stream.Resolution) (stream.Trace, error) {
+			return book.Follow(ctx, k, group, output, r)
+		},
+		ping: stream.Ping, fence: stream.Fence,
 	}
 }
 

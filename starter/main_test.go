@@ -11,12 +11,12 @@ import (
 )
 
 func TestHelpScreens(t *testing.T) {
-	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "doctor", "version"} {
+	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "dlq", "dlq list", "dlq show", "dlq retry", "dlq drop", "doctor", "version"} {
 		r := newBench(t).run(t.Context(), strings.Fields(command+" --help")...)
 		if r.code != exitOK || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, %s", command, r.code, r.stderr)
 		}
-		golden(t, "help/starter-"+command+".txt", r.out)
+		golden(t, "help/starter-"+strings.ReplaceAll(command, " ", "-")+".txt", r.out)
 	}
 }
 
@@ -29,7 +29,10 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		"send creditcard", "send creditcard f --rate -1", "simulate creditcard --out x.parquet", "simulate creditcard --rows 5",
 		"simulate creditcard --fraud-share 2", "swap creditcard", "rate creditcard fast", "rate creditcard -1", "scale creditcard", "pause",
 		"seek creditcard --reason r", "seek creditcard --to latest", "seek creditcard --to yesterday --reason r", "seek creditcard --to latest --partition 1 --offset 2 --reason r",
-		"seek creditcard --partition 1 --reason r", "seek creditcard --snapshot none --reason r", "status creditcard other", "doctor now", "version 2",
+		"seek creditcard --partition 1 --reason r", "seek creditcard --snapshot none --reason r",
+		"dlq lst creditcard", "dlq list", "dlq list creditcard --limit -1", "dlq show creditcard", "dlq show creditcard 12", "dlq show creditcard x@1", "dlq retry creditcard", "dlq retry creditcard 0@1 --all",
+		"dlq retry creditcard 0@1 0@2 --fix f", "dlq retry creditcard 0@1 --fix f --through c", "dlq drop creditcard 0@1", "dlq drop creditcard 0@1 --reason r",
+		"status creditcard other", "doctor now", "version 2",
 	} {
 		r := newBench(t).run(t.Context(), strings.Fields(line)...)
 		if r.code != exitUsage || r.out != "" {
