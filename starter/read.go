@@ -67,10 +67,7 @@ func (m *meter) Read(p []byte) (int, error) {
 func columns(from []pipeline.Column) []dataset.Column {
 	out := make([]dataset.Column, len(from))
 	for i, c := range from {
-		out[i].Name = c.Name
-		if c.Type == pipeline.Int {
-			out[i].Kind = dataset.Int
-		}
+		out[i] = dataset.ColumnOf(c.Name, string(c.Type))
 	}
 	return out
 }

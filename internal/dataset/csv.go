@@ -10,6 +10,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // ReadCSV reads comma-separated text with a header line, plain or gzip (told by its first bytes), quoted or not, with or
@@ -37,7 +38,8 @@ func ReadCSV(r io.Reader, want []Column, opts ReadOptions) (Table, error) {
 	if err != nil {
 		return Table{}, fmt.Errorf("read csv: line 1: %w", err)
 	}
-	t := Table{Columns: append([]Column(nil), want...), Data: make([][]float64, len(want))}
+	t := newTable(want)
+	words := words{texts: t.Texts}
 	for {
 		record, err := lines.Read()
 		if errors.Is(err, io.EOF) {
@@ -49,7 +51,7 @@ func ReadCSV(r io.Reader, want []Column, opts ReadOptions) (Table, error) {
 			return Table{}, fmt.Errorf("read csv: %w of %d rows", ErrTooLarge, opts.MaxRows)
 		}
 		for c, column := range want {
-			v, err := column.parse(record[position[c]])
+			v, err := column.parse(record[position[c]], &words)
 			if err != nil {
 				line, _ := lines.FieldPos(position[c])
 				return Table{}, fmt.Errorf("read csv: line %d: column %q: %w", line, column.Name, err)
@@ -131,17 +133,38 @@ func list(names []string) string {
 	return strings.Join(quoted, ", ")
 }
 
-// parse takes decimal numbers only: Go's parser would also take hexadecimal ones, infinities and NaN.
-func (c Column) parse(text string) (float64, error) {
+// parse takes decimal numbers only: Go's parser would also take hexadecimal ones, infinities and NaN. Times may be numbers,
+// RFC 3339, or RFC 3339 without a zone, which is UTC then; bools may be words.
+func (c Column) parse(text string, words *words) (float64, error) {
+	if c.Kind == Text {
+		return words.number(text)
+	}
 	text = strings.TrimSpace(text)
 	if text == "" {
 		return 0, fmt.Errorf("%w: no value", ErrSchema)
+	}
+	switch {
+	case c.Kind == Bool && strings.EqualFold(text, "true"):
+		return 1, nil
+	case c.Kind == Bool && strings.EqualFold(text, "false"):
+		return 0, nil
+	case c.Kind == Time && len(text) > 10 && text[4] == '-':
+		return parseTime(text)
 	}
 	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || strings.ContainsAny(text, "xX_") {
 		return 0, fmt.Errorf("%w: %.40q is not a %s number that fits", ErrSchema, text, c.Kind)
 	}
-	return v, c.check(v)
+	return c.settle(v)
+}
+
+func parseTime(text string) (float64, error) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04:05Z07:00"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return float64(at.Unix()) + float64(at.Nanosecond())/1e9, nil
+		}
+	}
+	return 0, fmt.Errorf("%w: %.40q is no time such as 2018-07-25T06:12:09Z", ErrSchema, text)
 }
 
 func readError(err error) error {

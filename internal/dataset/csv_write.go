@@ -6,10 +6,14 @@ import (
 	"io"
 	"strconv"
 	"strings"
+
+	"temporal-streaming/internal/record"
 )
 
 // CSVWriter writes a header line and rows as comma-separated text that ReadCSV reads back to the same values.
 type CSVWriter struct {
+	Texts *record.Texts // of the Text columns, set before the first row
+
 	w       *bufio.Writer
 	columns []Column
 	line    []byte
@@ -40,15 +44,24 @@ func (c *CSVWriter) WriteRow(row []float64) error {
 	}
 	c.line = c.line[:0]
 	for i, v := range row {
-		if err := c.columns[i].check(v); err != nil {
+		err := c.columns[i].check(v)
+		if err == nil && c.columns[i].Kind == Text {
+			err = Table{Texts: c.Texts}.checkText(v)
+		}
+		if err != nil {
 			return fmt.Errorf("write csv: column %q: %w", c.columns[i].Name, err)
 		}
 		if i > 0 {
 			c.line = append(c.line, ',')
 		}
-		if c.columns[i].Kind == Int {
+		switch c.columns[i].Kind {
+		case Int, Bool:
 			c.line = strconv.AppendInt(c.line, int64(v), 10)
-		} else {
+		case Time, Decimal:
+			c.line = strconv.AppendFloat(c.line, v, 'f', -1, 64)
+		case Text:
+			c.line = appendQuoted(c.line, c.Texts.At(v))
+		default:
 			c.line = strconv.AppendFloat(c.line, v, 'g', -1, 64)
 		}
 	}
@@ -56,6 +69,18 @@ func (c *CSVWriter) WriteRow(row []float64) error {
 		return fmt.Errorf("write csv: %w", err)
 	}
 	return nil
+}
+
+// appendQuoted writes a text in quotes, which are doubled within it.
+func appendQuoted(line, text []byte) []byte {
+	line = append(line, '"')
+	for _, b := range text {
+		if b == '"' {
+			line = append(line, '"')
+		}
+		line = append(line, b)
+	}
+	return append(line, '"')
 }
 
 // Close writes what is buffered. It does not close the underlying writer.

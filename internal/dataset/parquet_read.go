@@ -11,7 +11,7 @@ import (
 
 // ReadParquet reads the wanted columns of a Parquet file, in the wanted order. Any numeric physical type is taken
 // (BOOLEAN as 0 and 1, INT32, INT64, FLOAT, DOUBLE; decimals by their scale; times as the number the file holds, in its
-// own unit); a column may be declared optional, but a null in it is an error. Errors name the row, counted from 0, and
+// own unit, or as unix seconds for a Time column); a column may be declared optional, but a null in it is an error. Errors name the row, counted from 0, and
 // the column; a file without rows is an error.
 //
 // A damaged file gives an error and never a panic, and every size that its headers claim is held against ReadOptions and
@@ -49,9 +49,10 @@ func ReadParquet(r io.ReaderAt, size int64, want []Column, opts ReadOptions) (t 
 	if err := checkPages(r, size, file, columns, opts); err != nil {
 		return Table{}, fmt.Errorf("read parquet: %w", err)
 	}
-	t = Table{Columns: append([]Column(nil), want...), Data: make([][]float64, len(want))}
+	t = newTable(want)
+	words := words{texts: t.Texts}
 	for c, column := range columns {
-		values, err := readColumn(file, column, want[c], int(rows))
+		values, err := readColumn(file, column, want[c], int(rows), &words)
 		if err != nil {
 			return Table{}, fmt.Errorf("read parquet: column %q: %w", want[c].Name, err)
 		}
@@ -102,8 +103,11 @@ func leaves(file *parquet.File, want []Column, ignoreExtra bool) ([]*parquet.Col
 		if !column.Leaf() || column.Repeated() {
 			return nil, fmt.Errorf("%w: column %q is nested", ErrSchema, column.Name())
 		}
-		switch column.Type().Kind() {
-		case parquet.Boolean, parquet.Int32, parquet.Int64, parquet.Float, parquet.Double:
+		switch kind := column.Type().Kind(); {
+		case want[c].Kind == Text && kind == parquet.ByteArray:
+		case want[c].Kind == Text:
+			return nil, fmt.Errorf("%w: column %q is of type %s, not a text", ErrSchema, column.Name(), column.Type())
+		case kind == parquet.Boolean, kind == parquet.Int32, kind == parquet.Int64, kind == parquet.Float, kind == parquet.Double:
 		default:
 			return nil, fmt.Errorf("%w: column %q is of type %s, not a number", ErrSchema, column.Name(), column.Type())
 		}
@@ -112,9 +116,12 @@ func leaves(file *parquet.File, want []Column, ignoreExtra bool) ([]*parquet.Col
 	return columns, nil
 }
 
-func readColumn(file *parquet.File, column *parquet.Column, want Column, rows int) ([]float64, error) {
+func readColumn(file *parquet.File, column *parquet.Column, want Column, rows int, words *words) ([]float64, error) {
 	values := make([]float64, 0, rows)
-	scale := decimalScale(column)
+	scale, factor := decimalScale(column), 1.0
+	if want.Kind == Time {
+		scale, factor = timeUnit(column)
+	}
 	unsigned := isUnsigned(column)
 	for _, group := range file.RowGroups() {
 		pages := group.ColumnChunks()[column.Index()].Pages()
@@ -122,10 +129,11 @@ func readColumn(file *parquet.File, column *parquet.Column, want Column, rows in
 			if len(values) == rows {
 				return fmt.Errorf("%w: more values than the %d rows of the file", ErrCorrupt, rows)
 			}
-			x, err := number(v, unsigned)
-			if err == nil {
-				x /= scale
-				err = want.check(x)
+			x, err := 0.0, error(nil)
+			if want.Kind == Text {
+				x, err = textNumber(v, words)
+			} else if x, err = number(v, unsigned); err == nil {
+				x, err = want.settle(x * factor / scale)
 			}
 			if err != nil {
 				return fmt.Errorf("row %d: %w", len(values), err)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
@@ -46,6 +47,28 @@ func decimalScale(column *parquet.Column) float64 {
 		}
 	}
 	return 1
+}
+
+// timeUnit is how many units of a Time column make so many seconds: timestamps have a unit of their own, dates count days,
+// and numbers that are no times to Parquet are seconds.
+func timeUnit(column *parquet.Column) (units, seconds float64) {
+	if logical := column.Type().LogicalType(); logical != nil {
+		switch t := logical.Value.(type) {
+		case *format.DateType:
+			return 1, 86400
+		case *format.TimestampType:
+			return float64(time.Second / t.Unit.Value.Duration()), 1
+		}
+	}
+	return 1, 1
+}
+
+// textNumber keeps a text and returns its number.
+func textNumber(v parquet.Value, words *words) (float64, error) {
+	if v.IsNull() {
+		return 0, fmt.Errorf("%w: null: fill or drop nulls before loading", ErrSchema)
+	}
+	return words.number(string(v.ByteArray()))
 }
 
 func isUnsigned(column *parquet.Column) bool {

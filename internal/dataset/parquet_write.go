@@ -6,13 +6,15 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress/zstd"
+
+	"temporal-streaming/internal/record"
 )
 
 // rowGroupRows is how many rows a ParquetWriter gathers before it writes them: 31 columns of 64 Ki rows are 16 MiB.
 const rowGroupRows = 1 << 16
 
-// WriteParquet writes the table as Parquet: required columns in the table's order, DOUBLE for Float and INT64 for Int,
-// zstd. Equal tables give equal bytes under the same version of this program, so the file's digest stands for its content.
+// WriteParquet writes the table as Parquet: required columns in the table's order, INT64 for Int and Bool, UTF-8 for Text, DOUBLE for the
+// rest (times as unix seconds), zstd. Equal tables give equal bytes under the same version of this program, so the file's digest stands for its content.
 func WriteParquet(w io.Writer, t Table) error {
 	if err := t.Check(); err != nil {
 		return fmt.Errorf("write parquet: %w", err)
@@ -21,6 +23,7 @@ func WriteParquet(w io.Writer, t Table) error {
 	if err != nil {
 		return err
 	}
+	p.Texts = t.Texts
 	row := make([]float64, len(t.Columns))
 	for r := range t.Len() {
 		for c := range row {
@@ -35,6 +38,8 @@ func WriteParquet(w io.Writer, t Table) error {
 
 // ParquetWriter writes a Parquet file row by row in bounded memory. The bytes are those of WriteParquet.
 type ParquetWriter struct {
+	Texts *record.Texts // of the Text columns, set before the first row
+
 	columns []Column
 	file    *parquet.GenericWriter[any] // rows go in by column; the type parameter is of no use to us
 	pending [][]float64                 // by column, at most rowGroupRows
@@ -48,8 +53,11 @@ func NewParquetWriter(w io.Writer, columns []Column) (*ParquetWriter, error) {
 	root := orderedGroup{Group: parquet.Group{}}
 	for _, c := range columns {
 		node := parquet.Leaf(parquet.DoubleType)
-		if c.Kind == Int {
+		switch c.Kind {
+		case Int, Bool:
 			node = parquet.Leaf(parquet.Int64Type)
+		case Text:
+			node = parquet.String()
 		}
 		root.fields = append(root.fields, namedField{Node: parquet.Encoded(node, &parquet.Plain), name: c.Name})
 	}
@@ -67,7 +75,11 @@ func (p *ParquetWriter) WriteRow(row []float64) error {
 		return fmt.Errorf("write parquet: %w: %d values for %d columns", ErrSchema, len(row), len(p.columns))
 	}
 	for c, v := range row {
-		if err := p.columns[c].check(v); err != nil {
+		err := p.columns[c].check(v)
+		if err == nil && p.columns[c].Kind == Text {
+			err = Table{Texts: p.Texts}.checkText(v)
+		}
+		if err != nil {
 			return fmt.Errorf("write parquet: column %q: %w", p.columns[c].Name, err)
 		}
 	}
@@ -96,7 +108,7 @@ func (p *ParquetWriter) flush() error {
 		return nil
 	}
 	for c, writer := range p.file.ColumnWriters() {
-		if err := writeColumn(writer, p.columns[c].Kind, p.pending[c]); err != nil {
+		if err := p.writeColumn(writer, p.columns[c].Kind, p.pending[c]); err != nil {
 			return fmt.Errorf("write parquet: column %q: %w", p.columns[c].Name, err)
 		}
 		p.pending[c] = p.pending[c][:0]
@@ -107,14 +119,17 @@ func (p *ParquetWriter) flush() error {
 	return nil
 }
 
-func writeColumn(w *parquet.ColumnWriter, kind Kind, column []float64) error {
+func (p *ParquetWriter) writeColumn(w *parquet.ColumnWriter, kind Kind, column []float64) error {
 	var batch [512]parquet.Value // the library's values are three times the size of ours
 	for len(column) > 0 {
 		n := min(len(column), len(batch))
 		for i, v := range column[:n] {
-			if kind == Int {
+			switch kind {
+			case Int, Bool:
 				batch[i] = parquet.Int64Value(int64(v))
-			} else {
+			case Text:
+				batch[i] = parquet.ByteArrayValue(p.Texts.At(v))
+			default:
 				batch[i] = parquet.DoubleValue(v)
 			}
 		}

@@ -89,7 +89,7 @@ func distinct(order []int, times []float64) int {
 }
 
 func (t Table) pick(rows []int) Table {
-	part := Table{Columns: slices.Clone(t.Columns), Data: make([][]float64, len(t.Data))}
+	part := Table{Columns: slices.Clone(t.Columns), Data: make([][]float64, len(t.Data)), Texts: t.Texts}
 	for c, values := range t.Data {
 		picked := make([]float64, len(rows))
 		for k, r := range rows {

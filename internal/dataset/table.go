@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"temporal-streaming/internal/record"
 )
 
 var (
@@ -18,18 +20,23 @@ var (
 // Kind is what the values of a column are.
 type Kind uint8
 
-// The kinds. Both are held as float64; an Int column only holds whole numbers up to 2^53 in size, which are exact.
+// The kinds. All are held as float64, as package record holds them in a row.
 const (
-	Float Kind = iota
-	Int
+	Float   Kind = iota
+	Int          // whole numbers up to 2^53 in size, which are exact
+	Time         // unix seconds; files may hold timestamps of any unit, or dates
+	Bool         // 1 or 0
+	Decimal      // the number nearest to a decimal of Column.Places: what lies behind the last place is rounded off
+	Text         // the number by which Table.Texts names it
 )
 
 // String names the kind as pipeline files do.
 func (k Kind) String() string {
-	if k == Int {
-		return "int"
+	names := [...]string{"float", "int", "time", "bool", "decimal", "text"}
+	if int(k) < len(names) {
+		return names[k]
 	}
-	return "float"
+	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
 // maxInt is the largest whole number up to which float64 represents every whole number.
@@ -37,14 +44,16 @@ const maxInt = 1 << 53
 
 // Column names a column and what its values are.
 type Column struct {
-	Name string
-	Kind Kind
+	Name   string
+	Kind   Kind
+	Places int // of a Decimal; 0 for other kinds
 }
 
 // Table is data by column: Data[c][r] is the value of Columns[c] in row r. The zero Table has no columns and no rows.
 type Table struct {
 	Columns []Column
 	Data    [][]float64
+	Texts   *record.Texts // of all Text columns; nil where there are none
 }
 
 // Len is the number of rows.
@@ -104,7 +113,11 @@ func (t Table) Check() error {
 			return fmt.Errorf("check table: %w: column %q has %d rows, %q has %d", ErrSchema, t.Columns[c].Name, len(values), t.Columns[0].Name, t.Len())
 		}
 		for r, v := range values {
-			if err := t.Columns[c].check(v); err != nil {
+			err := t.Columns[c].check(v)
+			if err == nil && t.Columns[c].Kind == Text {
+				err = t.checkText(v)
+			}
+			if err != nil {
 				return fmt.Errorf("check table: row %d: column %q: %w", r, t.Columns[c].Name, err)
 			}
 		}
@@ -116,8 +129,33 @@ func (c Column) check(v float64) error {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return fmt.Errorf("%w: %v is not a finite number", ErrSchema, v)
 	}
-	if c.Kind == Int && (v != math.Trunc(v) || math.Abs(v) > maxInt) {
+	switch {
+	case c.Kind == Int && (v != math.Trunc(v) || math.Abs(v) > maxInt):
 		return fmt.Errorf("%w: %v is not a whole number of at most 2^53", ErrSchema, v)
+	case c.Kind == Bool && v != 0 && v != 1:
+		return fmt.Errorf("%w: %v is neither 0 nor 1", ErrSchema, v)
+	case c.Kind == Decimal:
+		if rounded, why := record.Round(v, c.Places); why != "" || rounded != v {
+			return fmt.Errorf("%w: %v is not a number with at most %d decimals", ErrSchema, v, c.Places)
+		}
+	}
+	return nil
+}
+
+// settle makes a column's value of a number that a file holds.
+func (c Column) settle(v float64) (float64, error) {
+	if c.Kind == Decimal {
+		if rounded, why := record.Round(v, c.Places); why == "" {
+			v = rounded
+		}
+	}
+	return v, c.check(v)
+}
+
+// checkText tells whether a number names one of the table's texts.
+func (t Table) checkText(v float64) error {
+	if t.Texts == nil || v != math.Trunc(v) || v < 0 || v >= float64(t.Texts.Len()) {
+		return fmt.Errorf("%w: %v names no text", ErrSchema, v)
 	}
 	return nil
 }
@@ -131,8 +169,10 @@ func checkColumns(columns []Column) error {
 		switch {
 		case c.Name == "":
 			return fmt.Errorf("%w: column %d has no name", ErrSchema, i)
-		case c.Kind > Int:
+		case c.Kind > Text:
 			return fmt.Errorf("%w: column %q is of unknown kind %d", ErrSchema, c.Name, c.Kind)
+		case c.Places < 0 || c.Places > record.MaxPlaces || c.Places > 0 && c.Kind != Decimal:
+			return fmt.Errorf("%w: column %q cannot have %d places", ErrSchema, c.Name, c.Places)
 		case seen[c.Name]:
 			return fmt.Errorf("%w: column %q is there twice", ErrSchema, c.Name)
 		}

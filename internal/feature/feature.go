@@ -1,12 +1,26 @@
-// Package feature turns a decoded row into the numbers that a model takes. It is the only code that computes a feature:
-// training and stream both go through a Plan, so that the same row gives the same bits in both.
+// Package feature turns records into the numbers that a model takes. It is the only code that computes a feature: training
+// replays history through it in event order, the stream feeds it as records arrive, and for the same order of a key's records
+// the results are equal bit for bit.
 //
 // A Spec is data: it is derived from a pipeline's definition, travels as JSON beside the model that was trained with it, and
-// is compiled against the schema of whatever rows are at hand (the training file's or the message's):
+// is compiled against the schema of whatever rows are at hand (the training file's or the message's). Features that look at
+// one record only are a Plan's; it has no state and may be shared:
 //
 //	schema, _ := feature.Schema(definition.StreamSchema())
 //	plan, err := feature.Compile(feature.SpecOf(definition), schema)
 //	finite := plan.Vector(rows.Row(i), x)   // x is [Width] float32, in the order of the model's inputs
+//
+// Features that look at the history of a key, too, are a Program's. It has a State for each stage and input partition:
+//
+//	program, err := feature.NewProgram(spec, schema)
+//	state := program.Stages()[0].NewState()
+//	state.Update(rows.Row(i), &rows.Texts, false, values)   // the record becomes history, its aggregates go to values
+//	program.Finish(rows.Row(i), values)                     // after the last stage: all other features
+//
+// Guarantees of a State:
+//   - Counts and sums are whole numbers; a mean is one division at the end, so no order of additions shows in it.
+//   - A feature depends on the records of its key and their order, never on other keys, on the process or on the clock.
+//   - What it keeps is bounded by the longest window, and a record allocates nothing once the memory has grown.
 package feature
 
 import (
@@ -15,25 +29,61 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
 )
 
-// FormatVersion is the version of a Spec's JSON. A reader refuses one that it does not know.
-const FormatVersion = 1
+// The versions of a Spec's JSON. A reader refuses one that it does not know.
+const (
+	FormatVersion  = 1 // every feature is a column
+	FormatStateful = 2 // features have times, operands and histories
+)
 
 // Spec says how each of a model's inputs comes about.
 type Spec struct {
-	Format   int     `json:"format"` // FormatVersion
-	Features []Input `json:"features"`
+	Format   int      `json:"format"`
+	Features []Input  `json:"features"`
+	History  *History `json:"history,omitempty"` // of specs in which a feature looks at a key's history
 }
 
-// Input is one input of the model: a column, possibly transformed.
+// Input is one input of the model: a column, a place in the calendar, two values divided or subtracted, or an aggregate of a
+// key's history; and possibly transformed.
 type Input struct {
 	Name      string             `json:"name"`
-	Column    string             `json:"column"`
+	Column    string             `json:"column,omitempty"`
 	Transform pipeline.Transform `json:"transform,omitempty"`
+
+	Calendar  pipeline.Calendar `json:"calendar,omitempty"`
+	Zone      string            `json:"zone,omitempty"`
+	FirstHour int               `json:"first_hour,omitempty"` // of the night
+	LastHour  int               `json:"last_hour,omitempty"`
+
+	Operation Operation `json:"operation,omitempty"`
+	Left      string    `json:"left,omitempty"` // a feature above, or else a column
+	Right     string    `json:"right,omitempty"`
+
+	Aggregate pipeline.Aggregate `json:"aggregate,omitempty"`
+	Key       string             `json:"key,omitempty"`
+	WindowMS  int64              `json:"window_ms,omitempty"` // 0: all of the key's history
+	ShiftMS   int64              `json:"shift_ms,omitempty"`
+}
+
+// Operation is what is done to two values.
+type Operation string
+
+const (
+	Ratio      Operation = "ratio" // 0 where the right one is 0
+	Difference Operation = "difference"
+)
+
+// History says in which order records become a key's history, and when labels count.
+type History struct {
+	Key         string           `json:"key"`        // the column that the source's messages are keyed by
+	EventTime   string           `json:"event_time"` // the column
+	ToleranceMS int64            `json:"tolerance_ms"`
+	Labels      pipeline.Arrival `json:"labels"`
 }
 
 // ErrSpec is returned for a spec that cannot be read, or does not fit the schema it is compiled against.
@@ -43,9 +93,40 @@ var ErrSpec = errors.New("invalid feature spec")
 func SpecOf(d *pipeline.Definition) Spec {
 	s := Spec{Format: FormatVersion, Features: make([]Input, len(d.Features))}
 	for i, f := range d.Features {
-		s.Features[i] = Input{Name: f.Name, Column: f.Column, Transform: f.Transform}
+		in := Input{Name: f.Name, Column: f.Column, Transform: f.Transform, Calendar: f.Calendar, Zone: f.Zone, Aggregate: f.Aggregate}
+		switch {
+		case len(f.Ratio) == 2:
+			in.Operation, in.Left, in.Right = Ratio, f.Ratio[0], f.Ratio[1]
+		case len(f.Difference) == 2:
+			in.Operation, in.Left, in.Right = Difference, f.Difference[0], f.Difference[1]
+		case len(f.Hours) == 2:
+			in.FirstHour, in.LastHour = f.Hours[0], f.Hours[1]
+		case f.Aggregate != "":
+			in.Key, in.ShiftMS = f.Key, d.ShiftOf(f).Milliseconds()
+			in.WindowMS = millis(f.Window())
+			s.History = &History{Key: d.Key, EventTime: d.EventTime.Column, ToleranceMS: millis(d.EventTime.Tolerance), Labels: d.Labels}
+		}
+		if in != (Input{Name: f.Name, Column: f.Column, Transform: f.Transform}) {
+			s.Format = FormatStateful
+		}
+		s.Features[i] = in
 	}
 	return s
+}
+
+// millis is the length of a span of a valid definition; 0 for all.
+func millis(s pipeline.Span) int64 {
+	d, err := s.Duration()
+	if err != nil {
+		return 0
+	}
+	return d.Milliseconds()
+}
+
+// Equal says whether two specs mean the same.
+func (s Spec) Equal(other Spec) bool {
+	same := s.History == other.History || s.History != nil && other.History != nil && *s.History == *other.History
+	return same && slices.Equal(s.Features, other.Features)
 }
 
 // Schema makes the schema of rows with these columns.
@@ -60,8 +141,16 @@ func Schema(columns []pipeline.Column) (*record.Schema, error) {
 			fields[i].Kind = record.Int
 		case pipeline.Time:
 			fields[i].Kind = record.Time
+		case pipeline.Text:
+			fields[i].Kind = record.Text
+		case pipeline.Bool:
+			fields[i].Kind = record.Bool
 		default:
-			return nil, fmt.Errorf("make schema: column %s has the unknown type %q", c.Name, c.Type)
+			places, ok := c.Type.Places()
+			if !ok {
+				return nil, fmt.Errorf("make schema: column %s has the unknown type %q", c.Name, c.Type)
+			}
+			fields[i].Kind, fields[i].Places = record.Decimal, places
 		}
 	}
 	return record.NewSchema(fields)
@@ -87,8 +176,8 @@ func ReadSpec(b []byte) (Spec, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return Spec{}, fmt.Errorf("read feature spec: %w: something follows its end", ErrSpec)
 	}
-	if s.Format != FormatVersion {
-		return Spec{}, fmt.Errorf("read feature spec: %w: format %d, this program reads %d", ErrSpec, s.Format, FormatVersion)
+	if s.Format != FormatVersion && s.Format != FormatStateful {
+		return Spec{}, fmt.Errorf("read feature spec: %w: format %d, this program reads %d and %d", ErrSpec, s.Format, FormatVersion, FormatStateful)
 	}
 	return s, nil
 }

@@ -30,9 +30,15 @@ func Compile(spec Spec, schema *record.Schema) (*Plan, error) {
 			return nil, fmt.Errorf("compile features: %w: the name %q of input %d is empty or taken", ErrSpec, f.Name, i)
 		}
 		seen[f.Name] = true
+		if f.Column == "" || f != (Input{Name: f.Name, Column: f.Column, Transform: f.Transform}) {
+			return nil, fmt.Errorf("compile features: %w: %s is no column of the record alone; it takes a Program", ErrSpec, f.Name)
+		}
 		column, ok := schema.Index(f.Column)
 		if !ok {
 			return nil, fmt.Errorf("compile features: %w: %s needs the column %q, which the rows do not have", ErrSpec, f.Name, f.Column)
+		}
+		if schema.Fields()[column].Kind == record.Text {
+			return nil, fmt.Errorf("compile features: %w: %s is the text %q, and a model takes numbers", ErrSpec, f.Name, f.Column)
 		}
 		switch f.Transform {
 		case pipeline.Identity:

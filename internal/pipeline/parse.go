@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -46,6 +47,7 @@ func Parse(name string, source []byte) (*Definition, error) {
 		}
 		return nil, invalid(name, problems...)
 	}
+	d.expand()
 	return d, nil
 }
 
@@ -53,6 +55,7 @@ func Parse(name string, source []byte) (*Definition, error) {
 func defaults() *Definition {
 	return &Definition{
 		Label:  Label{Positive: math.NaN()}, // no default: any number could be the wrong class
+		Labels: Delayed,
 		Source: Source{Format: "json", Start: Earliest},
 		Model: Model{
 			Kind: "mlp", Hidden: []int{32, 16}, Members: 1, Clip: 30, Epochs: 40, Batch: 256,
@@ -72,13 +75,58 @@ func defaults() *Definition {
 // complete fills in the defaults that depend on other fields.
 func (d *Definition) complete() {
 	for i := range d.Features {
-		if d.Features[i].Column == "" {
-			d.Features[i].Column = d.Features[i].Name
-		}
+		d.completeFeature(&d.Features[i])
+	}
+	if d.EventTime.Column != "" && d.EventTime.Tolerance == "" {
+		d.EventTime.Tolerance = "1h"
+	}
+	if d.OrderBy == "" {
+		d.OrderBy = d.EventTime.Column
 	}
 	if d.Sink.DeadLetters == "" {
 		d.Sink.DeadLetters = defaultDeadLetters(d.Source.Topic)
 	}
+	if d.Label.Topic == "" && d.hasState() {
+		d.Label.Topic = d.Source.Topic + ".labels"
+	}
+}
+
+func (d *Definition) completeFeature(f *Feature) {
+	switch {
+	case f.Calendar != "":
+		if f.Column == "" {
+			f.Column = d.EventTime.Column
+		}
+		if f.Zone == "" {
+			f.Zone = "UTC"
+		}
+		if f.Calendar == Night && f.Hours == nil {
+			f.Hours = []int{0, 6}
+		}
+	case f.Aggregate != "":
+		if f.Key == "" {
+			f.Key = d.Key
+		}
+		if f.Column == "" && f.Aggregate.ofLabel() {
+			f.Column = d.Label.Column
+		}
+	case f.Column == "" && len(f.operands()) == 0:
+		f.Column = f.Name
+	}
+}
+
+// hasState says whether any feature looks at the history of a key.
+func (d *Definition) hasState() bool {
+	return slices.ContainsFunc(d.Features, func(f Feature) bool { return f.Aggregate != "" })
+}
+
+// expand puts one feature for each window in the place of those over several.
+func (d *Definition) expand() {
+	features := make([]Feature, 0, len(d.Features))
+	for _, f := range d.Features {
+		features = append(features, f.expanded()...)
+	}
+	d.Features = features
 }
 
 func defaultDeadLetters(topic string) string { return topic + ".dlq" }

@@ -23,8 +23,12 @@ type Definition struct {
 	Name        string    `yaml:"name"`
 	Description string    `yaml:"description"`
 	Schema      []Column  `yaml:"schema"`
-	OrderBy     string    `yaml:"order_by"` // the column by which training rows are split, never at random
+	ID          string    `yaml:"id"`         // the column that identifies a record; "" where its key or coordinates do
+	Key         string    `yaml:"key"`        // the column by whose value the source's partitions are chosen; "" where no feature has state
+	EventTime   EventTime `yaml:"event_time"` // when a record happened; needed by features that look at time
+	OrderBy     string    `yaml:"order_by"`   // the column by which training rows are split, never at random; default: the event time
 	Label       Label     `yaml:"label"`
+	Labels      Arrival   `yaml:"labels"` // how labels become known to features: delayed (the default) or as_they_arrive
 	Source      Source    `yaml:"source"`
 	Features    []Feature `yaml:"features"` // in the order of the model's inputs
 	Model       Model     `yaml:"model"`
@@ -36,42 +40,6 @@ type Definition struct {
 	Sink        Sink      `yaml:"sink"`
 
 	yaml []byte
-}
-
-// Type is what a column's values look like: see record.Kind for each one's rules.
-type Type string
-
-const (
-	Float Type = "float"
-	Int   Type = "int"
-	Time  Type = "time"
-)
-
-// Column is one column of the data.
-type Column struct {
-	Name string `yaml:"name"`
-	Type Type   `yaml:"type"`
-}
-
-// Label says which column holds the truth. A row is positive where the column equals Positive.
-type Label struct {
-	Column   string  `yaml:"column"`
-	Positive float64 `yaml:"positive"`
-}
-
-// Transform is what is done to a column's value to make a feature of it.
-type Transform string
-
-const (
-	Identity Transform = ""      // the value as it is
-	Log1p    Transform = "log1p" // ln(1 + value); value > -1
-)
-
-// Feature is one input of the model.
-type Feature struct {
-	Name      string    `yaml:"name"`
-	Column    string    `yaml:"column"` // default: the feature's name
-	Transform Transform `yaml:"transform"`
 }
 
 // Model says which network is trained and how.
@@ -101,6 +69,7 @@ const (
 
 // Training says how the rows are divided and weighed.
 type Training struct {
+	Span           Span        `yaml:"span"` // only rows of the last so much time are learned from; older ones are history for features
 	Split          Split       `yaml:"split"`
 	ClassWeight    ClassWeight `yaml:"class_weight"`
 	PositiveWeight float64     `yaml:"positive_weight"` // emphasis on a positive row while fitting; the probabilities do not keep it
@@ -183,32 +152,4 @@ func (d *Definition) YAML() []byte { return d.yaml }
 func (d *Definition) Digest() string {
 	sum := sha256.Sum256(d.yaml)
 	return hex.EncodeToString(sum[:])
-}
-
-// TrainingSchema returns the columns of the data that is trained on: all of them.
-func (d *Definition) TrainingSchema() []Column { return append([]Column(nil), d.Schema...) }
-
-// StreamSchema returns the columns that a message must have: those that features are made of, in the schema's order. The
-// label and whatever only training needs are not among them.
-func (d *Definition) StreamSchema() []Column {
-	used := make(map[string]bool, len(d.Features))
-	for _, f := range d.Features {
-		used[f.Column] = true
-	}
-	var columns []Column
-	for _, c := range d.Schema {
-		if used[c.Name] {
-			columns = append(columns, c)
-		}
-	}
-	return columns
-}
-
-// FeatureNames returns the names of the model's inputs in order.
-func (d *Definition) FeatureNames() []string {
-	names := make([]string, len(d.Features))
-	for i, f := range d.Features {
-		names[i] = f.Name
-	}
-	return names
 }

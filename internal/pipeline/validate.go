@@ -15,10 +15,12 @@ func (d *Definition) validate() []Problem {
 	c.that(pipelineName.MatchString(d.Name), "name",
 		"%q: write lower-case letters, digits, - and _, a letter first, at most 63", d.Name)
 	columns := c.schema(d)
+	c.time(d, columns)
 	c.label(d, columns)
 	features := c.features(d, columns)
 	c.model(&d.Model, features)
 	c.training(&d.Training)
+	c.span(d)
 	c.decisions(d)
 	c.gates(&d.Gates)
 	c.stream(&d.Stream)
@@ -66,44 +68,20 @@ func oneOf[T ~string](c *checks, v T, field string, allowed ...T) {
 	c.that(slices.Contains(allowed, v), field, "%q: write %s", string(v), strings.Join(words, " or "))
 }
 
-// schema returns the columns' names.
-func (c *checks) schema(d *Definition) map[string]bool {
+// schema returns the columns by name.
+func (c *checks) schema(d *Definition) map[string]Type {
 	c.that(len(d.Schema) > 0, "schema", "has no columns; list them as {name: Amount, type: float}")
-	names := make(map[string]bool, len(d.Schema))
+	columns := make(map[string]Type, len(d.Schema))
 	for i, column := range d.Schema {
 		field := fmt.Sprintf("schema[%d]", i)
 		c.that(column.Name != "", field+".name", "is missing; give the column the name that it has in the data")
-		c.that(!names[column.Name], field+".name", "%q appears twice; remove one of them", column.Name)
-		oneOf(c, column.Type, field+".type", Float, Int, Time)
-		names[column.Name] = true
+		_, twice := columns[column.Name]
+		c.that(!twice, field+".name", "%q appears twice; remove one of them", column.Name)
+		c.that(column.Type.valid(), field+".type",
+			"%q: write text, int, decimal(2) (or another number of places, 0 to %d), float, time or bool", string(column.Type), MaxPlaces)
+		columns[column.Name] = column.Type
 	}
-	return names
-}
-
-func (c *checks) label(d *Definition, columns map[string]bool) {
-	c.that(columns[d.OrderBy], "order_by", "%q is no column of the schema; name the one that holds the time", d.OrderBy)
-	c.that(columns[d.Label.Column], "label.column", "%q is no column of the schema; name the one that holds the truth", d.Label.Column)
-	c.that(!math.IsNaN(d.Label.Positive), "label.positive", "is missing or no number; write the label column's value in positive rows, such as 1")
-	c.that(!math.IsInf(d.Label.Positive, 0), "label.positive", "%v: write the label column's value in positive rows", d.Label.Positive)
-}
-
-// features returns the features' names.
-func (c *checks) features(d *Definition, columns map[string]bool) map[string]bool {
-	c.that(len(d.Features) > 0, "features", "lists none; name the columns that the model may see")
-	names := make(map[string]bool, len(d.Features))
-	for i, f := range d.Features {
-		field := fmt.Sprintf("features[%d]", i)
-		c.that(f.Name != "", field+".name", "is missing; give the feature a name")
-		c.that(!names[f.Name], field+".name", "%q appears twice; give each feature a name of its own", f.Name)
-		if f.Name != "" {
-			c.that(columns[f.Column], field+".column", "%q is no column of the schema; add it there or correct the name", f.Column)
-		}
-		c.that(f.Column != d.Label.Column || f.Column == "", field+".column",
-			"%q is the label; a model must not see the answer, remove the feature", f.Column)
-		oneOf(c, f.Transform, field+".transform", Identity, Log1p)
-		names[f.Name] = true
-	}
-	return names
+	return columns
 }
 
 func (c *checks) model(m *Model, features map[string]bool) {

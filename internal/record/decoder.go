@@ -37,7 +37,8 @@ type Decoder struct {
 	plain  []float64  // the row of a plain object, until it is known to be complete
 	seen   []uint32   // per column: the stamp of the message or header in which it was last seen
 	stamp  uint32
-	buffer []byte // for keys and times that hold escapes
+	buffer []byte // for keys, times and texts that hold escapes
+	texts  *Texts // where the texts of this message go
 
 	id    []byte
 	fault *Reject // why the message is refused, once a method has returned -1
@@ -64,9 +65,11 @@ func NewDecoder(s *Schema, limits Limits) *Decoder {
 func (d *Decoder) Decode(value []byte, rows *Rows) (n int, err error) {
 	d.id, d.fault = nil, nil
 	rows.Width = d.schema.Width()
-	before := rows.N
+	before, texts := rows.N, rows.Texts.Len()
+	d.texts = &rows.Texts
 	if !d.decode(value, rows) {
 		rows.truncate(before)
+		rows.Texts.truncate(texts)
 		d.id = nil
 		return 0, d.fault
 	}

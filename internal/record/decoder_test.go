@@ -11,7 +11,7 @@ import (
 // abt is the schema of most tests here: a float, an int and a time.
 func abt(t testing.TB) *Schema {
 	t.Helper()
-	s, err := NewSchema([]Field{{"a", Float}, {"b", Int}, {"t", Time}})
+	s, err := NewSchema([]Field{{Name: "a"}, {Name: "b", Kind: Int}, {Name: "t", Kind: Time}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,9 +230,9 @@ func TestRejectNeverQuotesTheMessage(t *testing.T) {
 func TestSchemaRefusesWhatCannotBeOne(t *testing.T) {
 	for name, fields := range map[string][]Field{
 		"no columns":   nil,
-		"no name":      {{"", Float}},
-		"same name":    {{"a", Float}, {"a", Int}},
-		"unknown kind": {{"a", Time + 1}},
+		"no name":      {{Name: "", Kind: Float}},
+		"same name":    {{Name: "a", Kind: Float}, {Name: "a", Kind: Int}},
+		"unknown kind": {{Name: "a", Kind: Decimal + 1}},
 	} {
 		if _, err := NewSchema(fields); !errors.Is(err, ErrSchema) {
 			t.Errorf("%s: %v", name, err)

@@ -7,12 +7,14 @@ type Rows struct {
 	Values []float64 // [N, Width] row-major, columns in the schema's order
 	N      int
 	Width  int
+	Texts  Texts // of the text columns
 }
 
 // Reset forgets the rows and keeps the memory.
 func (r *Rows) Reset() {
 	r.Values = r.Values[:0]
 	r.N = 0
+	r.Texts.Reset()
 }
 
 // Row returns row i, valid until the next Decode or Reset.

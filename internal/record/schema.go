@@ -5,7 +5,8 @@ import (
 	"fmt"
 )
 
-// Kind says what a column's JSON values must look like. Whatever the kind, a value becomes one float64.
+// Kind says what a column's JSON values must look like. Whatever the kind, a value becomes one float64; that of a text says
+// where in Rows.Texts it stands.
 type Kind uint8
 
 const (
@@ -15,7 +16,21 @@ const (
 	Int
 	// Time takes a JSON number (unix seconds) or an RFC 3339 string, and becomes unix seconds.
 	Time
+	// Text takes a JSON string of at most MaxTextBytes, unescaped.
+	Text
+	// Bool takes true and false, and the numbers 1 and 0, and becomes 1 or 0.
+	Bool
+	// Decimal takes a JSON number with at most Field.Places decimals, and at most 2^53 in magnitude as a count of its smallest
+	// unit. It becomes the float64 nearest to the decimal: what binary arithmetic left behind the last place, as in
+	// 311.40000000000003, does not count.
+	Decimal
 )
+
+// MaxTextBytes bounds a text, which may be kept as the key of a history.
+const MaxTextBytes = 1024
+
+// MaxPlaces bounds Field.Places.
+const MaxPlaces = 6
 
 // String names the kind as the pipeline's YAML does.
 func (k Kind) String() string {
@@ -26,6 +41,12 @@ func (k Kind) String() string {
 		return "int"
 	case Time:
 		return "time"
+	case Text:
+		return "text"
+	case Bool:
+		return "bool"
+	case Decimal:
+		return "decimal"
 	default:
 		return fmt.Sprintf("kind(%d)", uint8(k))
 	}
@@ -33,8 +54,9 @@ func (k Kind) String() string {
 
 // Field is one column: its name in the message, and the kind of its values.
 type Field struct {
-	Name string
-	Kind Kind
+	Name   string
+	Kind   Kind
+	Places int // decimals of a Decimal; 0 for other kinds
 }
 
 // Schema is an ordered set of columns, all of which every row must have. It does not change once made, and may be shared.
@@ -56,8 +78,11 @@ func NewSchema(fields []Field) (*Schema, error) {
 		if f.Name == "" {
 			return nil, fmt.Errorf("%w: column %d has no name", ErrSchema, i)
 		}
-		if f.Kind > Time {
+		if f.Kind > Decimal {
 			return nil, fmt.Errorf("%w: column %q has the unknown %s", ErrSchema, f.Name, f.Kind)
+		}
+		if f.Places < 0 || f.Places > MaxPlaces || f.Places > 0 && f.Kind != Decimal {
+			return nil, fmt.Errorf("%w: column %q cannot have %d places", ErrSchema, f.Name, f.Places)
 		}
 		if _, twice := s.index[f.Name]; twice {
 			return nil, fmt.Errorf("%w: column %q appears twice", ErrSchema, f.Name)

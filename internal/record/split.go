@@ -105,7 +105,7 @@ func (d *Decoder) readRow(b []byte, i, n int, row []float64) int {
 			v, end, ok := number(b, i)
 			if !ok || v-v != 0 || !d.floats[column] { // v-v is NaN for an infinity
 				var why Reason
-				if v, end, why = d.value(b, i, column); why != "" {
+				if v, end, why = d.value(b, i, column, v, end, ok); why != "" {
 					return d.rejectValue(b, i, n, c, why)
 				}
 			}

@@ -80,7 +80,7 @@ func open(files BundleFiles) (*Bundle, error) {
 }
 
 func (b *Bundle) check() error {
-	if want := feature.SpecOf(b.Definition); !slices.Equal(want.Features, b.Spec.Features) {
+	if !feature.SpecOf(b.Definition).Equal(b.Spec) {
 		return fmt.Errorf("%w: the feature spec is not the definition's", ErrMismatch)
 	}
 	if b.Model.Width() != len(b.Spec.Features) {

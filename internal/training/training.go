@@ -111,10 +111,7 @@ func (t *Trainer) table(ctx context.Context, d *pipeline.Definition, set job.Dat
 func Columns(declared []pipeline.Column) []dataset.Column {
 	columns := make([]dataset.Column, len(declared))
 	for i, c := range declared {
-		columns[i] = dataset.Column{Name: c.Name, Kind: dataset.Float}
-		if c.Type == pipeline.Int {
-			columns[i].Kind = dataset.Int
-		}
+		columns[i] = dataset.ColumnOf(c.Name, string(c.Type))
 	}
 	return columns
 }

@@ -108,7 +108,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/model":    {},
 		"internal/evaluate": {},
 		"internal/pipeline": {},
-		"internal/dataset":  {},
+		"internal/dataset":  {"record"},
 		"internal/feature":  {"record", "pipeline"},
 		"internal/score":    {"record", "pipeline", "feature", "model"},
 		"internal/stream":   {"record", "score"},

@@ -1,0 +1,251 @@
+package feature
+
+import (
+	"math"
+	"math/bits"
+
+	"temporal-streaming/internal/record"
+)
+
+// State is the history that one stage keeps for one input partition. Not safe for concurrent use.
+//
+// Records of a key are kept in the order of their times, those of one time in the order of arrival. A record that comes out of
+// order takes its place among them, and its windows end at its own time; features that were computed before it came stay as
+// they were. One that lies more than the tolerance behind the newest of its key counts as if it had happened just that
+// far behind. Counters tells how many of both there were.
+type State struct {
+	stage    *Stage
+	table    keyTable
+	headers  [][]uint64 // chunks of slotsPerChunk headers
+	texts    [][]byte   // by slot, where the key is a text
+	vacant   []uint32   // slots without a key, the next to be used last
+	slots    uint32     // that have ever been used
+	arena    arena
+	counters Counters
+	sweep    sweep
+
+	// Scratch of one record.
+	added []uint64 // what it adds to each total
+	seen  []uint64 // its values
+	marks []uint64 // place and totals of each mark
+	set   wordSet
+}
+
+// Counters say what a State has met.
+type Counters struct {
+	Records   uint64 // that became history
+	Reordered uint64 // of these, behind the newest of their key, within the tolerance
+	Late      uint64 // of these, further behind, and moved up to the tolerance
+	Unusable  uint64 // that did not become history: no time from year 1 to 9999, or a number of more than 2^53 units
+	Strayed   uint64 // labels of records that the history does not hold
+	Forgotten uint64 // keys without a record in any window, whose memory was given back
+}
+
+// A header is a slot's words: who it is, where its log is, and what the next record of the key needs.
+const (
+	headerKey    = iota // a number; of a text, its hash
+	headerRing          // a ring
+	headerBase          // index of the oldest event in the ring
+	headerHead          // index of the event to come: how many there have been
+	headerNewest        // time of the newest event
+	headerTotals        // totals of all events; behind them the index at each bound, as of the newest event
+)
+
+const slotsPerChunk = 1 << 10
+
+// NewState returns an empty history.
+func (s *Stage) NewState() *State {
+	return &State{
+		stage: s,
+		table: newKeyTable(),
+		arena: arena{stride: s.stride()},
+		added: make([]uint64, len(s.totals)),
+		seen:  make([]uint64, len(s.values)),
+		marks: make([]uint64, (markBounds+len(s.bounds))*(1+len(s.totals))),
+		sweep: sweep{low: math.MaxInt64, clock: math.MinInt64},
+	}
+}
+
+// Counters returns what the state has met so far.
+func (s *State) Counters() Counters { return s.counters }
+
+// Keys returns how many keys have a history.
+func (s *State) Keys() int { return s.table.used }
+
+// Bytes returns the memory that the state has taken.
+func (s *State) Bytes() int64 {
+	words := s.arena.words + len(s.table.entries) + len(s.headers)*slotsPerChunk*s.headerWords()
+	n := int64(words) * 8
+	for _, text := range s.texts {
+		n += int64(cap(text)) + 24
+	}
+	return n
+}
+
+// Label is what is known of a record's class.
+type Label uint8
+
+const (
+	Unknown Label = iota
+	Negative
+	Positive
+)
+
+// Update makes a record history and puts the stage's aggregates into values, which is [Width of the Program]. The label is
+// what is known when the record comes: on the stream Unknown, and Learn tells it later; in a replay under `labels: delayed`
+// the true one, as no window reaches it before the delay has passed. usable is false where the record cannot be placed, and
+// then nothing has changed.
+func (s *State) Update(row []float64, texts *record.Texts, label Label, values []float64) (usable bool) {
+	if len(s.stage.aggregates) == 0 {
+		return true // nothing looks at this history
+	}
+	millis := math.Round(row[s.stage.time] * 1000)
+	if !(math.Abs(millis) <= maxMillis) || !s.read(row, texts, label) {
+		s.counters.Unusable++
+		return false
+	}
+	s.counters.Records++
+	slot := s.slotOf(row, texts)
+	h := s.header(slot)
+	t := int64(millis)
+	if newest := int64(h[headerNewest]); t >= newest {
+		s.append(h, t)
+		s.markForward(h, t)
+	} else {
+		at := s.insert(h, t)
+		s.markAnywhere(h, at)
+	}
+	s.aggregate(row, values, h)
+	s.turn(t)
+	return true
+}
+
+// read takes what the record adds to the totals, and its values.
+func (s *State) read(row []float64, texts *record.Texts, label Label) bool {
+	for i := range s.stage.totals {
+		switch t := &s.stage.totals[i]; t.kind {
+		case ofUnits:
+			units, ok := t.of.units(row)
+			if !ok {
+				return false
+			}
+			s.added[i] = uint64(units)
+		case ofSquares:
+			units, ok := t.of.units(row)
+			if !ok {
+				return false
+			}
+			size := magnitude(units)
+			s.added[i+1], s.added[i] = bits.Mul64(size, size)
+		case ofPositives:
+			s.added[i] = count(label == Positive)
+		case ofKnown:
+			s.added[i] = count(label != Unknown)
+		}
+	}
+	for i := range s.stage.values {
+		v := &s.stage.values[i]
+		if v.text {
+			s.seen[i] = fingerprint(texts.At(row[v.column]))
+			continue
+		}
+		units, ok := v.units(row)
+		if !ok {
+			return false
+		}
+		s.seen[i] = uint64(units)
+	}
+	return true
+}
+
+// maxUnits bounds a value, so that float64 holds it exactly.
+const maxUnits = 1 << 53
+
+func (f *source) units(row []float64) (units int64, ok bool) {
+	v := math.Round(row[f.column] * f.scale)
+	return int64(v), v >= -maxUnits && v <= maxUnits
+}
+
+func count(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func magnitude(v int64) uint64 {
+	if v < 0 {
+		return uint64(-v)
+	}
+	return uint64(v)
+}
+
+// fingerprint is the FNV-1a hash of a text: texts are told apart by 64 bits of it.
+func fingerprint(text []byte) uint64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, c := range text {
+		h = (h ^ uint64(c)) * 0x100000001b3
+	}
+	return h
+}
+
+// slotOf returns the slot of the record's key, a new one if it has none.
+func (s *State) slotOf(row []float64, texts *record.Texts) uint32 {
+	if s.stage.keyIsText {
+		text := texts.At(row[s.stage.key])
+		hash := s.table.hashText(text)
+		slot, ok := s.findText(hash, text)
+		if !ok {
+			slot = s.newSlot(uint64(hash))
+			s.texts[slot] = append(s.texts[slot], text...)
+			s.table.insert(hash, slot)
+		}
+		return slot
+	}
+	key := uint64(int64(row[s.stage.key]))
+	hash := s.table.hashNumber(key)
+	slot, ok := s.findNumber(hash, key)
+	if !ok {
+		slot = s.newSlot(key)
+		s.table.insert(hash, slot)
+	}
+	return slot
+}
+
+// newSlot returns a slot with the header of a key that has no events.
+func (s *State) newSlot(key uint64) uint32 {
+	var slot uint32
+	if n := len(s.vacant); n > 0 {
+		slot = s.vacant[n-1]
+		s.vacant = s.vacant[:n-1]
+	} else {
+		slot = s.slots
+		s.slots++
+		if int(slot/slotsPerChunk) == len(s.headers) {
+			s.headers = append(s.headers, make([]uint64, slotsPerChunk*s.headerWords()))
+		}
+		if s.stage.keyIsText {
+			s.texts = append(s.texts, nil)
+		}
+	}
+	s.sweep.due += sweepPerNew
+	h := s.header(slot)
+	clear(h)
+	h[headerKey] = key
+	h[headerRing] = uint64(s.arena.take(firstRing))
+	h[headerNewest] = never
+	return slot
+}
+
+// never is the newest time of a key without events: every time is later.
+const never = 1 << 63 // math.MinInt64
+
+func (s *State) headerWords() int {
+	return headerTotals + len(s.stage.totals) + len(s.stage.bounds)
+}
+
+func (s *State) header(slot uint32) []uint64 {
+	n := s.headerWords()
+	at := int(slot%slotsPerChunk) * n
+	return s.headers[slot/slotsPerChunk][at : at+n : at+n]
+}
