@@ -146,6 +146,9 @@ func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress,
 		return job.Segment{End: job.EndStopped, Progress: progress(last)}, nil
 	case outcome == stream.LoopEnded:
 		return job.Segment{}, mapped(err)
+	case outcome == stream.LoopStuck:
+		s.Logger.Error("a loop is stuck; another one takes its place, and fences it", "shard", key, "error", err)
+		return job.Segment{}, mapped(err)
 	case errors.Is(err, errWorkerStops):
 		return s.drained(key, job.EndLeaving)
 	case temporal.IsCanceledError(err): // asked by the server: the workflow was cancelled

@@ -58,7 +58,7 @@ func releaseWorkflow(ctx context.Context, c client.Client, namespace, id, run, i
 		if _, err := c.WorkflowService().ResetStickyTaskQueue(ctx, sticky); err != nil {
 			log.Warn("could not reset the sticky queue; the release takes half a second longer", "workflow", id, "error", err)
 		}
-		cause := temporal.NewApplicationError("the worker "+identity+" died and has started again", "WorkerRestarted")
+		cause := temporal.NewApplicationError("the worker "+identity+" died and has started again", job.ErrTypeRestarted)
 		err := c.CompleteActivityByID(ctx, namespace, id, run, a.ActivityId, nil, cause)
 		var gone *serviceerror.NotFound
 		if err != nil && !errors.As(err, &gone) { // it timed out meanwhile: as good

@@ -113,11 +113,28 @@ func TestShardOfADeadWorkerIsLeasedAgain(t *testing.T) {
 	}
 }
 
+func TestWorkerThatKeepsDyingIsNotWaitedFor(t *testing.T) {
+	w := inferenceEnvironment(t, 1)
+	var a *activities.Stream
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(job.Segment{},
+		temporal.NewApplicationError("the worker host/0 died and has started again", job.ErrTypeRestarted)).After(time.Second)
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() { w.stop("done", &receipt) }, 20*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if n := receipt.Shards[0].Segment; n < 19 {
+		t.Errorf("%d segments in 20 seconds though each died after one: the others were waited for", n)
+	}
+}
+
 func TestDeathsThatAreFarApartDoNotAddUp(t *testing.T) {
 	w := inferenceEnvironment(t, 1)
 	var a *activities.Stream
 	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(job.Segment{},
-		temporal.NewApplicationError("the worker host/0 died and has started again", "WorkerRestarted")).After(time.Minute)
+		temporal.NewApplicationError("the loop ended", "Retryable")).After(time.Minute)
 	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
 	var receipt job.StopReceipt
 	w.env.RegisterDelayedCallback(func() {

@@ -113,6 +113,8 @@ func (s *inference) note(ctx workflow.Context, sh *shard, err error) {
 	case err == nil:
 		sh.Failures, sh.LastError = 0, ""
 	case temporal.IsCanceledError(err):
+	case restarted(err):
+		sh.Failures, sh.LastError = 0, segmentError(err) // the worker is back: nothing to wait for
 	default:
 		if sh.State == job.ShardRunning && workflow.Now(ctx).Sub(sh.Since) > healthy {
 			sh.Failures = 0
@@ -127,6 +129,11 @@ func (s *inference) enter(ctx workflow.Context, sh *shard, state job.ShardState)
 		sh.State, sh.Since = state, workflow.Now(ctx)
 	}
 	s.describe(ctx)
+}
+
+func restarted(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app) && app.Type() == job.ErrTypeRestarted
 }
 
 // segmentError says in one sentence why a segment ended.

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -19,17 +20,18 @@ var ErrNoLoop = errors.New("no such loop in this process")
 //
 // The danger is two loops for one shard. Within a host, attaching to a key that runs
 // adopts the loop, or waits until a differing one has drained; between hosts, the
-// transactional id fences the older one. A loop that has not reported for stuckAfter is
+// transactional id fences the older one. A loop that has not reported for StuckAfter is
 // adopted by nobody: the one that is started in its place fences it, should it ever wake.
 type Host struct {
-	grace time.Duration
-	mu    sync.Mutex
-	loops map[string]*hosted
+	grace   time.Duration
+	mu      sync.Mutex
+	loops   map[string]*hosted
+	hanging map[string]int // loops that were given up, and have not woken up since
 }
 
 // NewHost makes a host whose loops live for grace after the budget of their last session.
 func NewHost(grace time.Duration) *Host {
-	return &Host{grace: grace, loops: make(map[string]*hosted)}
+	return &Host{grace: grace, loops: make(map[string]*hosted), hanging: make(map[string]int)}
 }
 
 // Runner is a loop: *Loop, or a stand-in.
@@ -37,6 +39,7 @@ type Runner interface {
 	Run(context.Context) (Checkpoint, error)
 	Obey(context.Context, Orders) (Receipt, error)
 	Stand(context.Context) (Receipt, error)
+	InHand() (Batch, bool)
 }
 
 // Attachment says what to attach to and for how long.
@@ -90,9 +93,12 @@ type Session struct {
 func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
 	for {
 		l, running := h.loop(a.Key)
-		if running && l.silence() > stuckAfter {
+		if running && l.silence() > StuckAfter {
 			h.abandon(a.Key, l)
 			continue
+		}
+		if n := h.hangs(a.Key); n >= mostHanging {
+			return nil, fmt.Errorf("%w: %d loops of %s hang in this process; restart the worker, and look at the record that its log names", ErrStuck, n, a.Key)
 		}
 		switch {
 		case running && l.wants == a.Wants:
@@ -138,14 +144,20 @@ func (h *Host) launch(a Attachment) (*Session, error) {
 	return s, nil
 }
 
-// stuckAfter is how long a loop may be silent. It reports about twice a second, also while
-// it waits for Kafka; only a batch that is not scored for so long keeps it from that.
-const stuckAfter = 10 * time.Second
+// mostHanging bounds what loops that hang may hold: nothing can end a goroutine from outside.
+const mostHanging = 3
 
 // abandon leaves a stuck loop to itself. Its session ends: whoever drove it leases again.
 func (h *Host) abandon(key string, l *hosted) {
 	l.stop() // if it wakes up, it drains, and learns that it is fenced
-	h.forget(key, l)
+	if !h.forget(key, l) {
+		return
+	}
+	h.hang(key, 1)
+	go func() {
+		<-l.done
+		h.hang(key, -1)
+	}()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.session != nil {
@@ -162,12 +174,26 @@ func (h *Host) loop(key string) (*hosted, bool) {
 }
 
 // forget takes a loop out of the books, unless another one has its place already.
-func (h *Host) forget(key string, l *hosted) {
+func (h *Host) forget(key string, l *hosted) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.loops[key] == l {
-		delete(h.loops, key)
+	if h.loops[key] != l {
+		return false
 	}
+	delete(h.loops, key)
+	return true
+}
+
+func (h *Host) hang(key string, more int) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.hanging[key] += more
+}
+
+func (h *Host) hangs(key string) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.hanging[key]
 }
 
 func (l *hosted) silence() time.Duration {
@@ -239,13 +265,26 @@ const (
 	BudgetSpent                  // the session's time is up; the loop runs on
 	SessionEnded                 // asked to end, or another session took over; the loop runs on
 	DriverStopped                // the driver's context ended; the loop runs on
+	LoopStuck                    // the loop does not report; another one must take its place
 )
 
 // Wait returns when the session ends. Progress is that of the last report, or of the
 // end; err is the loop's, or the context's.
 func (s *Session) Wait(ctx context.Context, each func(Progress)) (Outcome, Progress, error) {
+	watch := time.NewTicker(time.Second)
+	defer watch.Stop()
 	for {
 		select {
+		case <-watch.C:
+			silence := s.loop.silence()
+			if silence < StuckAfter {
+				continue
+			}
+			inHand, holds := s.loop.runner.InHand()
+			p := Silent(s.loop.latest(), inHand, holds, silence)
+			each(p)
+			s.leave()
+			return LoopStuck, p, fmt.Errorf("%w: %s", ErrStuck, p.Stuck)
 		case p := <-s.Updates:
 			each(p)
 		case <-s.loop.done:

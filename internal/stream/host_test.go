@@ -36,6 +36,8 @@ func (f *fakeLoop) Stand(ctx context.Context) (Receipt, error) {
 	return Receipt{}, ctx.Err()
 }
 
+func (f *fakeLoop) InHand() (Batch, bool) { return Batch{}, false }
+
 func launcher(started *int, last **fakeLoop) func(Hooks) (Runner, error) {
 	return func(h Hooks) (Runner, error) {
 		*started++
@@ -198,14 +200,14 @@ func TestStuckLoopIsReplaced(t *testing.T) {
 	first := attach(t, h, time.Minute, "", launcher(&started, &loop))
 	stuck := first.loop
 	stuck.mu.Lock()
-	stuck.heard = time.Now().Add(-2 * stuckAfter)
+	stuck.heard = time.Now().Add(-2 * StuckAfter)
 	stuck.mu.Unlock()
+	if outcome, p, err := first.Wait(t.Context(), func(Progress) {}); outcome != LoopStuck || p.Stuck == "" || !errors.Is(err, ErrStuck) {
+		t.Errorf("the stuck loop's session ended as %d, %q, %v; want LoopStuck and why", outcome, p.Stuck, err)
+	}
 	attach(t, h, time.Minute, "", launcher(&started, &loop))
 	if started != 2 {
 		t.Fatalf("%d loops were started, want a second one beside the stuck one", started)
-	}
-	if outcome, _, _ := first.Wait(t.Context(), func(Progress) {}); outcome != SessionEnded && outcome != LoopEnded {
-		t.Errorf("the stuck loop's session ended as %d", outcome)
 	}
 	<-stuck.done // it woke up, and has ended
 	if !h.Runs("creditcard/0") {
