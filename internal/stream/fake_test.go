@@ -29,6 +29,7 @@ type fakeKafka struct {
 	visible    []string
 	idle       func() // called when everything was polled and nothing is in hand
 	largest    int    // records above it are refused at commit; 0: none
+	seized     bool   // polls yield nothing, though records are there
 }
 
 func newFake(parts []int32) *fakeKafka {
@@ -136,6 +137,9 @@ func (s *fakeSource) poll(in []record.Message, max, maxBytes int, _ time.Duratio
 	if err := s.fault("poll"); err != nil {
 		s.say("poll: %v", err)
 		return in, err
+	}
+	if s.seized {
+		return in, nil
 	}
 	for i, p := range s.parts {
 		for size := 0; s.next[i] < int64(len(s.records(p))) && len(in) < max && size < maxBytes; s.next[i]++ {

@@ -18,7 +18,8 @@ type health struct {
 	warned   map[Fault]time.Time // when each kind was last logged
 	restarts int64               // sessions that a fault has ended
 
-	active time.Time // when records were last committed, or there was nothing to commit
+	idle   time.Duration // since records were committed, or there were none
+	looked time.Time     // when idle was brought up to date
 	stuck  string
 
 	reading, writing atomic.Pointer[statistics] // of the clients, as reported last

@@ -3,6 +3,7 @@ package stream
 import (
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
@@ -61,6 +62,10 @@ func (k Kafka) Validate() error {
 	return nil
 }
 
+// answerTimeout is how long a broker may take for an answer. It is longer than a cluster
+// takes to notice that a broker has gone (9 s by default), for there is no successor before.
+const answerTimeout = 10 * time.Second
+
 // client is the part of the configuration that all clients share.
 func (k Kafka) client(name string, more kafka.ConfigMap) *kafka.ConfigMap {
 	c := kafka.ConfigMap{
@@ -69,6 +74,9 @@ func (k Kafka) client(name string, more kafka.ConfigMap) *kafka.ConfigMap {
 		// A restarted broker is found again within a quarter of a second; the default gives up to 10 s.
 		"reconnect.backoff.ms":     50,
 		"reconnect.backoff.max.ms": 250,
+		// A broker whose machine has gone answers nothing, and no connection breaks. What is asked
+		// of it is asked of its successor after this time; the default is a minute.
+		"socket.timeout.ms": int(answerTimeout.Milliseconds()),
 		// Brokers close idle connections, and the client opens them again: not worth a line in the log.
 		"log.connection.close": false,
 	}

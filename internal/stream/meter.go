@@ -6,10 +6,13 @@ import (
 )
 
 // meter keeps throughput and latency of the last ten seconds in fixed memory: one
-// histogram for each second, in a ring.
+// histogram for each second, in a ring. Its seconds are those that have passed, not those
+// that a clock shows: one that steps back cannot make records count twice, and one that
+// steps on only lets them be forgotten early.
 type meter struct {
 	seconds [meterSeconds]second
-	since   time.Time // of the first commit
+	age     time.Duration // since the first commit
+	last    time.Time     // when age was brought up to date
 }
 
 const (
@@ -23,20 +26,17 @@ const (
 )
 
 type second struct {
-	unix    int64
+	number  int64 // 1 for the first
 	records int64
 	counts  [buckets]uint32
 }
 
 // add counts records committed now, by their input timestamps in unix milliseconds.
 func (m *meter) add(now time.Time, stamps []int64) {
-	if m.since.IsZero() {
-		m.since = now
-	}
-	unix := now.Unix()
-	s := &m.seconds[unix%meterSeconds]
-	if s.unix != unix {
-		*s = second{unix: unix}
+	number := m.advance(now)
+	s := &m.seconds[number%meterSeconds]
+	if s.number != number {
+		*s = second{number: number}
 	}
 	s.records += int64(len(stamps))
 	micros := now.UnixMicro()
@@ -45,6 +45,15 @@ func (m *meter) add(now time.Time, stamps []int64) {
 			s.counts[bucket(micros-ms*1000)]++
 		}
 	}
+}
+
+// advance moves the meter on to now, and answers the number of its second.
+func (m *meter) advance(now time.Time) int64 {
+	if !m.last.IsZero() {
+		m.age += max(0, now.Sub(m.last))
+	}
+	m.last = now
+	return int64(m.age/time.Second) + 1
 }
 
 func bucket(micros int64) int {
@@ -71,11 +80,15 @@ func middle(b int) float64 {
 
 // read answers the rate and latency over the last seconds; zeros if there were no records.
 func (m *meter) read(now time.Time) (perSecond, p50, p99 float64) {
+	if m.last.IsZero() {
+		return 0, 0, 0
+	}
 	var sum [buckets]uint64
 	var records, timed int64
+	number := m.advance(now)
 	for i := range m.seconds {
 		s := &m.seconds[i]
-		if s.unix <= now.Unix()-meterSeconds || s.unix > now.Unix() {
+		if s.number == 0 || s.number <= number-meterSeconds {
 			continue
 		}
 		records += s.records
@@ -88,10 +101,8 @@ func (m *meter) read(now time.Time) (perSecond, p50, p99 float64) {
 		return 0, 0, 0
 	}
 	// The ring covers nine whole seconds and what has passed of this one.
-	span := time.Duration(meterSeconds-1)*time.Second + time.Duration(now.Nanosecond())
-	if age := now.Sub(m.since); age < span {
-		span = max(age, 100*time.Millisecond)
-	}
+	span := time.Duration(meterSeconds-1)*time.Second + m.age%time.Second
+	span = max(min(span, m.age), 100*time.Millisecond)
 	return float64(records) / span.Seconds(), quantile(&sum, timed, .50), quantile(&sum, timed, .99)
 }
 

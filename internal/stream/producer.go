@@ -181,10 +181,10 @@ func (s *producer) commit(ctx context.Context, next []int64, notes []string) err
 	if err != nil {
 		return err
 	}
-	if err := s.again(ctx, func() error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
+	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
 		return s.sized(s.cause(err))
 	}
-	err = s.again(ctx, func() error { return s.p.CommitTransaction(ctx) })
+	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
 	s.committed = time.Now()
 	return s.sized(s.cause(err))
 }
@@ -211,19 +211,26 @@ func (s *producer) acknowledge(ctx context.Context, next []kafka.TopicPartition)
 	if f := s.failure.Load(); f != nil {
 		return s.sized(f.err)
 	}
-	return s.again(ctx, func() error {
+	return s.again(ctx, func(context.Context) error {
 		_, err := s.from.c.CommitOffsets(next)
 		return err
 	})
 }
 
-// again repeats a call while the client says that it may be repeated.
-func (s *producer) again(ctx context.Context, call func() error) error {
+// again repeats a call while the client says that it may be repeated. The client waits for
+// one broker's answer as long as a call may take, so no call may take all the time there is.
+func (s *producer) again(ctx context.Context, call func(context.Context) error) error {
+	attempt := func() error {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		return call(ctx)
+	}
 	for {
-		err := call()
+		err := attempt()
 		if err == nil || !retryable(err) {
 			return err
 		}
+		s.note(err) // people may see why a commit takes its time
 		select {
 		case <-ctx.Done():
 			return err

@@ -15,7 +15,7 @@ func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64
 	l.counts.DeadLetters += txn.DeadLetters
 	l.counts.Commits++
 	l.commits = now
-	l.health.active, l.health.stuck = now, ""
+	l.health.idle, l.health.stuck = 0, ""
 	l.meter.add(now, stamps)
 }
 

@@ -87,18 +87,18 @@ func Silent(last Progress, inHand Batch, holds bool, silence time.Duration) Prog
 // or a commit that waits for Kafka is no stall.
 func (l *Loop) stall(at time.Time) error {
 	h := &l.health
+	// No look counts for more than two of its intervals, so a clock that steps on is no stall.
+	passed := min(elapsed(h.looked, at), 2*l.ProgressInterval)
+	h.looked = at
 	if !l.backlog() {
-		h.active, h.stuck = at, ""
+		h.idle, h.stuck = 0, ""
 		return nil
 	}
-	if h.active.IsZero() || at.Before(h.active) {
-		h.active = at
-	}
-	if at.Sub(h.active) < StalledAfter {
+	if h.idle += passed; h.idle < StalledAfter {
 		return nil
 	}
-	err := fmt.Errorf("%w: %d records wait and none was committed for %s although Kafka answers", ErrStuck, l.lag(), at.Sub(h.active).Round(time.Second))
-	h.active, h.stuck = at, err.Error()+"; "+FaultStuck.advice(l.Kafka)
+	err := fmt.Errorf("%w: %d records wait and none was committed for %s although Kafka answers", ErrStuck, l.lag(), h.idle.Round(time.Second))
+	h.idle, h.stuck = 0, err.Error()+"; "+FaultStuck.advice(l.Kafka)
 	return err
 }
 
