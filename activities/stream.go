@@ -116,7 +116,8 @@ func (s *Stream) attach(ctx context.Context, req job.SegmentRequest) (*stream.Se
 func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.Attachment {
 	key := shardKey(req.Plan.Pipeline, req.Shard)
 	return stream.Attachment{
-		Key: key, Wants: req.Plan.Sink,
+		Key:   key,
+		Wants: fmt.Sprintf("%s of %s to %s, %s, %s", req.Plan.Topic, req.Plan.Group, req.Plan.Output, req.Plan.DeadLetters, req.Plan.Sink),
 		Launch: func(h stream.Hooks) (stream.Runner, error) {
 			report := h.Progress
 			h.Progress = func(p stream.Progress) {

@@ -186,7 +186,7 @@ func (p *process) run(ctx context.Context) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
 	go p.metrics.serve(serving, p.cfg.Worker.MetricsAddress, p.log)
-	go welcome(ctx, p.temporal, running, job.Lease{Queue: p.streams.Queue, Worker: p.identity}, p.log)
+	go attend(ctx, p.temporal, p.cfg.Temporal.Namespace, job.Lease{Queue: p.streams.Queue, Worker: p.identity}, p.log)
 	p.log.Info("worker is ready", "identity", p.identity, "temporal", p.cfg.Temporal.Address, "namespace", p.cfg.Temporal.Namespace)
 
 	<-ctx.Done()

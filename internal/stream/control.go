@@ -74,13 +74,19 @@ func (s *session) obey(ctx context.Context) error {
 	case o.Generation < s.orders.Generation:
 		a.answer <- answer{err: fmt.Errorf("%w: generation %d", ErrOutdated, s.orders.Generation)}
 		return nil
-	case s.moves(o.Seek):
+	case s.moves(o.Seek): // the next session commits them
 		s.adopt(*o)
 		s.waiting = append(s.waiting, a)
 		return errReposition
 	default:
 		s.adopt(*o)
 		s.since()
+		// Committed at once: whoever starts from here with older orders, because it was told to
+		// before these were given, finds out.
+		if err := s.pin(ctx); err != nil {
+			a.answer <- answer{err: err}
+			return fmt.Errorf("commit the orders of generation %d: %w", o.Generation, err)
+		}
 	}
 	a.answer <- answer{receipt: s.receipt()}
 	return nil
