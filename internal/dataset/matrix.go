@@ -26,6 +26,12 @@ func (m Matrix) Width() int { return len(m.Names) }
 // Row is the features of row i, a view into X.
 func (m Matrix) Row(i int) []float32 { return m.X[i*m.Width() : (i+1)*m.Width()] }
 
+// Part is the rows of a range, a view into the matrix.
+func (m Matrix) Part(r Range) Matrix {
+	f := m.Width()
+	return Matrix{Names: m.Names, X: m.X[r.From*f : r.To*f], Y: m.Y[r.From:r.To], W: m.W[r.From:r.To]}
+}
+
 // Check tells whether the lengths fit together, names are there once each, all numbers are finite, labels are 0 or 1
 // and weights are not negative.
 func (m Matrix) Check() error {

@@ -18,11 +18,49 @@ type Parts struct {
 	ValidationFrom, TestFrom float64
 }
 
-// Split orders the rows by a column (stably: rows of equal time keep their order) and cuts them in three. A cut that
-// would fall among rows of equal time moves down to the first of them, or up to the end of them when the part before
-// would be empty; so no time is on both sides of a cut. Every part has at least one row, or it is an error.
+// Split orders the rows by a column (stably: rows of equal time keep their order) and cuts them in three, as Cut does.
 func Split(t Table, orderBy string, shares Shares) (Parts, error) {
-	fail := func(err error) (Parts, error) { return Parts{}, fmt.Errorf("split by %q: %w", orderBy, err) }
+	cuts, err := Cut(t, orderBy, shares, Knowledge{})
+	if err != nil {
+		return Parts{}, err
+	}
+	return Parts{
+		Train:          t.Pick(cuts.Order[cuts.Train.From:cuts.Train.To]),
+		Validation:     t.Pick(cuts.Order[cuts.Validation.From:cuts.Validation.To]),
+		Test:           t.Pick(cuts.Order[cuts.Test.From:cuts.Test.To]),
+		ValidationFrom: cuts.ValidationFrom,
+		TestFrom:       cuts.TestFrom,
+	}, nil
+}
+
+// Knowledge says which rows can be learned from, in units of the order column.
+type Knowledge struct {
+	Delay float64 // how long after a row its label is known; 0: at once
+	Span  float64 // how far back from the last row the parts reach; 0: to the first row
+}
+
+// Range is rows From to To-1 of an order.
+type Range struct{ From, To int }
+
+// Len is the number of rows.
+func (r Range) Len() int { return r.To - r.From }
+
+// Cuts are where the parts of a table lie in the order of time.
+type Cuts struct {
+	Order                   []int // all rows of the table, in order of time; rows of equal time keep their order
+	Train, Validation, Test Range // in Order
+
+	// The times at which these parts begin. What is fitted on the training part could have been fitted then: every label in
+	// it was known by ValidationFrom, and every label of the validation part by TestFrom.
+	ValidationFrom, TestFrom float64
+}
+
+// Cut orders the rows of the last Span by a column and divides them in three by shares of their number. A cut that would fall
+// among rows of equal time moves down to the first of them, or up to the end of them when the part before would be empty; so
+// no time is on both sides of a cut. Rows whose label was not yet known when the next part began are then in no part. Every
+// part has at least one row, or it is an error.
+func Cut(t Table, orderBy string, shares Shares, known Knowledge) (Cuts, error) {
+	fail := func(err error) (Cuts, error) { return Cuts{}, fmt.Errorf("split by %q: %w", orderBy, err) }
 	if err := shares.check(); err != nil {
 		return fail(err)
 	}
@@ -30,28 +68,45 @@ func Split(t Table, orderBy string, shares Shares) (Parts, error) {
 		return fail(err)
 	}
 	times, ok := t.Column(orderBy)
-	if !ok {
-		return fail(fmt.Errorf("%w: no such column", ErrSchema))
+	if !ok || t.Len() == 0 {
+		return fail(fmt.Errorf("%w: no such column, or no rows", ErrSchema))
 	}
-	order := make([]int, t.Len())
-	for i := range order {
-		order[i] = i
+	c := Cuts{Order: make([]int, t.Len())}
+	for i := range c.Order {
+		c.Order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
+	slices.SortStableFunc(c.Order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
 
+	start := 0
+	if known.Span > 0 {
+		start = c.firstAfter(times, times[c.Order[t.Len()-1]]-known.Span)
+	}
+	order := c.Order[start:]
 	n := float64(len(order))
 	first := cut(order, times, 0, int(n*shares.Train+0.5))
 	second := cut(order, times, first, int(n*(shares.Train+shares.Validation)+0.5))
 	if first == 0 || second == first || second == len(order) {
 		return fail(fmt.Errorf("%d rows with %d distinct times are too few for three parts", len(order), distinct(order, times)))
 	}
-	return Parts{
-		Train:          t.pick(order[:first]),
-		Validation:     t.pick(order[first:second]),
-		Test:           t.pick(order[second:]),
-		ValidationFrom: times[order[first]],
-		TestFrom:       times[order[second]],
-	}, nil
+	c.ValidationFrom, c.TestFrom = times[order[first]], times[order[second]]
+	c.Train = Range{start, min(start+first, c.firstAfter(times, c.ValidationFrom-known.Delay))}
+	c.Validation = Range{start + first, min(start+second, c.firstAfter(times, c.TestFrom-known.Delay))}
+	c.Test = Range{start + second, t.Len()}
+	if c.Train.Len() <= 0 || c.Validation.Len() <= 0 {
+		return fail(fmt.Errorf("a label delay of %v leaves no rows to learn from before the times %v and %v", known.Delay, c.ValidationFrom, c.TestFrom))
+	}
+	return c, nil
+}
+
+// firstAfter is the place in Order of the first row that is later than a time.
+func (c *Cuts) firstAfter(times []float64, at float64) int {
+	i, _ := slices.BinarySearchFunc(c.Order, at, func(row int, at float64) int {
+		if times[row] <= at {
+			return -1
+		}
+		return 1
+	})
+	return i
 }
 
 func (s Shares) check() error {
@@ -88,7 +143,8 @@ func distinct(order []int, times []float64) int {
 	return n
 }
 
-func (t Table) pick(rows []int) Table {
+// Pick returns a table of these rows in this order.
+func (t Table) Pick(rows []int) Table {
 	part := Table{Columns: slices.Clone(t.Columns), Data: make([][]float64, len(t.Data)), Texts: t.Texts}
 	for c, values := range t.Data {
 		picked := make([]float64, len(rows))

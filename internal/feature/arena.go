@@ -7,9 +7,9 @@ import "math/bits"
 type arena struct {
 	stride int // words of an event
 	chunks [][]uint64
-	next   int        // first free word of the last chunk
+	next   int      // first free word of the last chunk
 	free   [][]ring // by binary logarithm of the ring's events: rings given back
-	words  int        // of all chunks
+	words  int      // of all chunks
 }
 
 const (

@@ -129,14 +129,15 @@ func (t *Trainer) measureOn(ctx context.Context, d *pipeline.Definition, bundle 
 	if err != nil {
 		return evaluate.Result{}, err
 	}
-	parts, err := split(d, table)
+	as := *bundle.Definition
+	as.Label, as.Training.NegativeWeight = d.Label, d.Training.NegativeWeight // the truth of today, the features of then
+	as.OrderBy, as.Training.Split, as.Training.Span = d.OrderBy, d.Training.Split, d.Training.Span
+	whole, cuts, err := history(&as, set, bundle.Spec, table)
 	if err != nil {
 		return evaluate.Result{}, err
 	}
-	as := *bundle.Definition
-	as.Label, as.Training.NegativeWeight = d.Label, d.Training.NegativeWeight // the truth of today, the features of then
-	test, err := matrix(&as, set, bundle.Spec, parts.Test)
-	if err != nil {
+	test := whole.Part(cuts.Test)
+	if err := test.Check(); err != nil {
 		return evaluate.Result{}, err
 	}
 	return evaluate.NewResult("champion, version "+bundle.Version, scores(bundle.Model, test), float64(bundle.Model.Threshold))

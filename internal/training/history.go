@@ -1,0 +1,102 @@
+package training
+
+import (
+	"fmt"
+	"runtime"
+
+	"temporal-streaming/internal/dataset"
+	"temporal-streaming/internal/feature"
+	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/pipeline"
+)
+
+// history computes the features of all rows of a table in order of time, with labels and weights, and says which of them are
+// to be learned from. A row's features are what they would have been when it happened: they may look at all rows before it,
+// those of other parts too, and at no label before it was known.
+func history(d *pipeline.Definition, set job.Dataset, spec feature.Spec, table dataset.Table) (dataset.Matrix, dataset.Cuts, error) {
+	fail := func(err error) (dataset.Matrix, dataset.Cuts, error) { return dataset.Matrix{}, dataset.Cuts{}, err }
+	s := d.Training.Split
+	span, _ := d.Training.Span.Duration() // none: all rows
+	cuts, err := dataset.Cut(table, d.OrderBy, dataset.Shares{Train: s.Train, Validation: s.Validation, Test: s.Test},
+		dataset.Knowledge{Delay: d.LabelDelay().Seconds(), Span: span.Seconds()})
+	if err != nil {
+		return fail(err)
+	}
+	sorted := table.Pick(cuts.Order)
+	m := dataset.Matrix{Names: spec.Names(), Y: make([]float32, sorted.Len()), W: make([]float32, sorted.Len())}
+	labels, ok := sorted.Column(d.Label.Column)
+	if !ok {
+		return fail(fmt.Errorf("%w: no column %q", dataset.ErrSchema, d.Label.Column))
+	}
+	for i := range labels {
+		m.W[i] = negativeWeight(d, set)
+		if labels[i] == d.Label.Positive {
+			m.Y[i], m.W[i] = 1, 1
+		}
+	}
+	m.X, err = vectors(d, spec, sorted, m.Y)
+	return m, cuts, err
+}
+
+// vectors computes the features of rows in order of time, [N, F] row-major.
+func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table, labels []float32) ([]float32, error) {
+	schema, err := feature.Schema(d.StreamSchema())
+	if err != nil {
+		return nil, err
+	}
+	program, err := feature.NewProgram(spec, schema)
+	if err != nil {
+		return nil, err
+	}
+	t := feature.Table{Columns: make([][]float64, schema.Width()), Texts: sorted.Texts, Labels: make([]feature.Label, len(labels))}
+	for c, f := range schema.Fields() {
+		values, ok := sorted.Column(f.Name)
+		if !ok {
+			return nil, fmt.Errorf("%w: no column %q", dataset.ErrSchema, f.Name)
+		}
+		t.Columns[c] = values
+	}
+	for i, y := range labels {
+		t.Labels[i] = feature.Negative
+		if y == 1 {
+			t.Labels[i] = feature.Positive
+		}
+	}
+	if d.Labels == pipeline.AsTheyArrive {
+		if t.KnownAt, err = knownAt(d, sorted); err != nil {
+			return nil, err
+		}
+	}
+	replayed, err := program.Replay(t, runtime.GOMAXPROCS(0))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", dataset.ErrSchema, err)
+	}
+	width := program.Width()
+	x := make([]float32, len(replayed.X))
+	for i := range labels {
+		if !feature.Round(replayed.X[i*width:(i+1)*width], x[i*width:(i+1)*width]) {
+			return nil, fmt.Errorf("%w: row %d in order of time has a feature that is not a finite number", dataset.ErrSchema, i)
+		}
+	}
+	return x, nil
+}
+
+// knownAt is when each row's label became known: what the data say, or else the label delay after the row.
+func knownAt(d *pipeline.Definition, sorted dataset.Table) ([]float64, error) {
+	column := d.Label.KnownAt
+	if column == "" {
+		column = d.EventTime.Column
+	}
+	times, ok := sorted.Column(column)
+	if !ok {
+		return nil, fmt.Errorf("%w: no column %q", dataset.ErrSchema, column)
+	}
+	if d.Label.KnownAt != "" {
+		return times, nil
+	}
+	known := make([]float64, len(times))
+	for i, t := range times {
+		known[i] = t + d.LabelDelay().Seconds()
+	}
+	return known, nil
+}
