@@ -27,23 +27,32 @@ type metrics struct {
 	deadLetters *prometheus.CounterVec
 	commits     *prometheus.CounterVec
 	aborts      *prometheus.CounterVec
+	restarts    *prometheus.CounterVec
 	errors      *prometheus.CounterVec
 	lag         *prometheus.GaugeVec
-	rate        *prometheus.GaugeVec
+	shard       []shardGauge // with no labels but pipeline and shard
+	state       *prometheus.GaugeVec
 	latency     *prometheus.GaugeVec
 
 	mu   sync.Mutex
 	last map[string]stream.Progress
 }
 
+// shardGauge is one figure of each shard.
+type shardGauge struct {
+	vec  *prometheus.GaugeVec
+	read func(stream.Progress) float64
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "ts_stream", Name: name, Help: help}, append([]string{"pipeline"}, labels...))
+}
+
+func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "ts_stream", Name: name, Help: help}, append([]string{"pipeline"}, labels...))
+}
+
 func newMetrics() *metrics {
-	byPipeline := []string{"pipeline"}
-	counter := func(name, help string) *prometheus.CounterVec {
-		return prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "ts_stream", Name: name, Help: help}, byPipeline)
-	}
-	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "ts_stream", Name: name, Help: help}, append(byPipeline, labels...))
-	}
 	m := &metrics{
 		registry:    prometheus.NewRegistry(),
 		records:     counter("records_total", "Input records whose offsets are committed."),
@@ -51,15 +60,41 @@ func newMetrics() *metrics {
 		deadLetters: counter("dead_letters_total", "Records sent to the dead-letter topic."),
 		commits:     counter("commits_total", "Kafka transactions committed."),
 		aborts:      counter("aborts_total", "Kafka transactions given up."),
-		errors:      counter("errors_total", "Faults that a loop recovered from or reported."),
+		restarts:    counter("restarts_total", "Sessions with Kafka that a fault has ended."),
+		errors:      counter("errors_total", "Faults that a loop recovered from or reported.", "kind"),
 		lag:         gauge("lag_records", "Records between the committed offset and the end of the partition.", "partition"),
-		rate:        gauge("records_per_second", "Records a second, over the last seconds.", "shard"),
+		shard:       shardGauges(),
+		state:       gauge("state", "1 for what the loop is doing: starting, running, recovering or draining.", "shard", "state"),
 		latency:     gauge("latency_seconds", "Message timestamp to committed prediction, over the last seconds.", "shard", "quantile"),
 		last:        map[string]stream.Progress{},
 	}
-	m.registry.MustRegister(m.records, m.predictions, m.deadLetters, m.commits, m.aborts, m.errors, m.lag, m.rate, m.latency,
+	m.registry.MustRegister(m.records, m.predictions, m.deadLetters, m.commits, m.aborts, m.restarts, m.errors, m.lag, m.state, m.latency,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	for _, g := range m.shard {
+		m.registry.MustRegister(g.vec)
+	}
 	return m
+}
+
+func shardGauges() []shardGauge {
+	yes := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	of := func(name, help string, read func(stream.Progress) float64) shardGauge {
+		return shardGauge{gauge(name, help, "shard"), read}
+	}
+	return []shardGauge{
+		of("records_per_second", "Records a second, over the last seconds.", func(p stream.Progress) float64 { return p.RecordsPerSecond }),
+		of("paused", "1 if orders keep the loop from reading.", func(p stream.Progress) float64 { return yes(p.Paused) }),
+		of("limit_records_per_second", "Records a second at most by order, 0: no limit.", func(p stream.Progress) float64 { return p.Limit }),
+		of("generation", "Of the orders in force.", func(p stream.Progress) float64 { return float64(p.Generation) }),
+		of("stuck", "1 if records wait and none is scored, or the loop does not report.", func(p stream.Progress) float64 { return yes(p.Stuck != "") }),
+		of("batch_age_seconds", "How long the transaction in hand has been open.", func(p stream.Progress) float64 { return p.BatchAge.Seconds() }),
+		of("throttle_seconds", "How long brokers hold answers back, because of a quota.", func(p stream.Progress) float64 { return p.Throttled.Seconds() }),
+	}
 }
 
 // Observe adds what happened since the shard's last report. A loop that started anew
@@ -71,7 +106,7 @@ func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 	m.last[key] = p
 	m.mu.Unlock()
 	if p.Records < before.Records || p.Commits < before.Commits {
-		before = stream.Progress{LastErrorAt: before.LastErrorAt}
+		before = stream.Progress{}
 	}
 	for _, c := range []struct {
 		vec      *prometheus.CounterVec
@@ -79,11 +114,14 @@ func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 	}{
 		{m.records, p.Records, before.Records}, {m.predictions, p.Predictions, before.Predictions},
 		{m.deadLetters, p.DeadLetters, before.DeadLetters}, {m.commits, p.Commits, before.Commits}, {m.aborts, p.Aborts, before.Aborts},
+		{m.restarts, p.Restarts, before.Restarts},
 	} {
-		c.vec.WithLabelValues(pipeline).Add(float64(max(0, c.now-c.was)))
+		c.vec.WithLabelValues(pipeline).Add(float64(more(c.now, c.was)))
 	}
-	if p.LastError != "" && p.LastErrorAt.After(before.LastErrorAt) {
-		m.errors.WithLabelValues(pipeline).Inc()
+	for _, kind := range stream.Faults() {
+		// Those that have not come yet too: an increase is seen only where there was a number before.
+		n := p.Faults[kind]
+		m.errors.WithLabelValues(pipeline, string(kind)).Add(float64(more(n, before.Faults[kind])))
 	}
 	for _, q := range p.Partitions {
 		if q.Lag >= 0 {
@@ -91,9 +129,21 @@ func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 		}
 	}
 	id := strconv.Itoa(shard)
-	m.rate.WithLabelValues(pipeline, id).Set(p.RecordsPerSecond)
+	for _, g := range m.shard {
+		g.vec.WithLabelValues(pipeline, id).Set(g.read(p))
+	}
+	m.state.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline, "shard": id})
+	m.state.WithLabelValues(pipeline, id, string(p.State)).Set(1)
 	m.latency.WithLabelValues(pipeline, id, "0.5").Set(p.P50Millis / 1000)
 	m.latency.WithLabelValues(pipeline, id, "0.99").Set(p.P99Millis / 1000)
+}
+
+// more is by how much a total has grown; one that has fallen began anew.
+func more(now, was int64) int64 {
+	if now < was {
+		return now
+	}
+	return now - was
 }
 
 // Forget takes the gauges of a shard away that is run elsewhere now, or not at all: the
@@ -108,7 +158,10 @@ func (m *metrics) Forget(pipeline string, shard int) {
 		m.lag.DeleteLabelValues(pipeline, strconv.Itoa(int(q.Partition)))
 	}
 	id := strconv.Itoa(shard)
-	m.rate.DeleteLabelValues(pipeline, id)
+	for _, g := range m.shard {
+		g.vec.DeleteLabelValues(pipeline, id)
+	}
+	m.state.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline, "shard": id})
 	m.latency.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline, "shard": id})
 }
 

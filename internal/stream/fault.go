@@ -33,6 +33,14 @@ const (
 	FaultOther          Fault = "other"
 )
 
+// Faults are all kinds, so that each can be counted from zero.
+func Faults() []Fault {
+	return []Fault{
+		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
+		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
+	}
+}
+
 // faultOf sorts an error. What the loop itself has found out comes before what the client
 // says, since its errors wrap the client's.
 func faultOf(err error) Fault {

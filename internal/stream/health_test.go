@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 func TestEveryFaultSaysWhatToDo(t *testing.T) {
 	k := Kafka{Brokers: "b:9092"}
+	seen := map[Fault]bool{}
 	for _, c := range []struct {
 		err   error
 		fault Fault
@@ -41,12 +43,16 @@ func TestEveryFaultSaysWhatToDo(t *testing.T) {
 		{fmt.Errorf("%w: broken pipe", errConsole), FaultConsole, "standard output"},
 	} {
 		fault := faultOf(c.err)
+		seen[fault] = slices.Contains(Faults(), fault)
 		if fault != c.fault {
 			t.Errorf("%v is %s, want %s", c.err, fault, c.fault)
 		}
 		if said := c.err.Error() + "; " + fault.advice(k); !strings.Contains(said, c.do) {
 			t.Errorf("%s does not say %q: %s", fault, c.do, said)
 		}
+	}
+	if len(seen) != len(Faults())-1 {
+		t.Errorf("%d kinds were tried of %v", len(seen), Faults())
 	}
 	if f := faultOf(errors.New("odd")); f != FaultOther {
 		t.Errorf("an error of no kind is %s", f)

@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -77,7 +78,12 @@ func Silent(last Progress, inHand Batch, holds bool, silence time.Duration) Prog
 		at = fmt.Sprintf("the processor has %d records from partition %d, offset %d", inHand.Records, inHand.Partition, inHand.Offset)
 	}
 	p.Stuck = fmt.Sprintf("the loop has not reported for %s; %s; another loop takes over; if it happens again, restart the worker and look at that record", silence.Round(time.Second), at)
-	p.LastError = p.Stuck
+	p.LastError, p.LastErrorAt = p.Stuck, last.At.Add(silence)
+	p.Faults = maps.Clone(last.Faults)
+	if p.Faults == nil {
+		p.Faults = map[Fault]int64{}
+	}
+	p.Faults[FaultStuck]++
 	p.BatchAge = last.BatchAge + silence
 	return p
 }

@@ -49,7 +49,7 @@ func TestLoopThatHangsInItsProcessorTellsWhatItHasInHand(t *testing.T) {
 		t.Errorf("in hand %+v, %v; want offsets 2 and 3", b, holds)
 	}
 	p := Silent(Progress{Counts: Counts{Records: 2}, BatchAge: time.Second}, b, holds, StuckAfter)
-	if p.Records != 2 || p.BatchAge != StuckAfter+time.Second || !strings.Contains(p.Stuck, "2 records from partition 0, offset 2") || p.LastError != p.Stuck {
+	if p.Records != 2 || p.BatchAge != StuckAfter+time.Second || p.Faults[FaultStuck] != 1 || !strings.Contains(p.Stuck, "2 records from partition 0, offset 2") || p.LastError != p.Stuck {
 		t.Errorf("told of the silence: %+v", p)
 	}
 	close(h.release)
