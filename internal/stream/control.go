@@ -149,8 +149,8 @@ var errReposition = errors.New("seek")
 
 // follow takes the committed marks as the beginning of the session's notes, and does the
 // seek of the orders where the marks do not say that it was done. marks then hold where to
-// go on.
-func (s *session) follow(marks []mark) (moved bool, err error) {
+// go on; changed says that they are not what is committed.
+func (s *session) follow(marks []mark) (changed bool, err error) {
 	s.notes, s.texts = make([]note, len(marks)), make([]string, len(marks))
 	for i := range marks {
 		m := &marks[i]
@@ -158,12 +158,13 @@ func (s *session) follow(marks []mark) (moved bool, err error) {
 			return false, fmt.Errorf("%w: partition %d was read under generation %d, these are of %d", ErrOutdated, s.Partitions[i], m.Generation, s.orders.Generation)
 		}
 		s.notes[i] = m.note
+		changed = changed || m.Generation != s.orders.Generation
 		if next, named := s.orders.Seek.to(s.Partitions[i]); named && m.Seek != s.orders.Seek.ID {
 			s.notes[i] = note{Generation: s.orders.Generation, Since: next, Seek: s.orders.Seek.ID, Before: max(0, m.next)}
-			m.next, moved = next, true
+			m.next, changed = next, true
 		}
 	}
-	return moved, nil
+	return changed, nil
 }
 
 // nexts are the offsets of marks.

@@ -61,7 +61,7 @@ func (s *session) open(ctx context.Context) error {
 			return fmt.Errorf("find start %s in %s: %w", s.Start, s.Topic, err)
 		}
 	}
-	moved, err := s.follow(marks)
+	changed, err := s.follow(marks)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.next = next
 	s.since()
-	if moved || missing(committed) {
+	if changed || missing(committed) {
 		if err := s.pin(ctx); err != nil {
 			return fmt.Errorf("commit offsets %v of %s: %w", s.next, s.Topic, err)
 		}
@@ -84,7 +84,7 @@ func (s *session) open(ctx context.Context) error {
 
 // pin commits a start that was chosen, so that it is chosen once: "latest" after a crash
 // would otherwise be later than before it, and skip what came in between. The same goes for
-// a seek.
+// a seek, and for new orders: from here on no loop with older ones gets in.
 func (s *session) pin(ctx context.Context) error {
 	if err := s.snk.begin(); err != nil {
 		return err

@@ -1,0 +1,146 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/score"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// stamper answers each record with its coordinates.
+type stamper struct{}
+
+func (stamper) Process(in []record.Message, out *score.Output) {
+	out.Reset()
+	for i := range in {
+		out.Results = append(out.Results, score.Result{Input: i})
+	}
+}
+
+// simulated is one actor's wire to the world.
+type simulated struct {
+	*world
+	actor *actor
+	o     Options
+	next  []int64
+	epoch int
+}
+
+func (s *simulated) id() string {
+	return TransactionalID(s.o.Pipeline, s.o.Stage, s.o.Topic, s.o.Partitions)
+}
+
+func (s *simulated) dial(limits) (source, sink, error) {
+	link := &simulated{world: s.world, actor: s.actor, o: s.o}
+	return &simSource{link}, &simSink{simulated: link}, s.actor.enter("dial")
+}
+
+type simSource struct{ *simulated }
+
+func (s *simSource) committed(context.Context) ([]mark, error) {
+	if err := s.actor.enter("committed"); err != nil {
+		return nil, err
+	}
+	marks := make([]mark, len(s.o.Partitions))
+	for i, p := range s.o.Partitions {
+		marks[i] = s.marks[p]
+	}
+	return marks, nil
+}
+
+func (s *simSource) bounds(context.Context) (first, end []int64, err error) {
+	for _, p := range s.o.Partitions {
+		first, end = append(first, 0), append(end, s.logEnd[p])
+	}
+	return first, end, nil
+}
+
+func (s *simSource) since(context.Context, time.Time) ([]int64, error) { return nil, nil }
+
+func (s *simSource) assign(next []int64) error {
+	s.next = slices.Clone(next)
+	return nil
+}
+
+func (s *simSource) poll(in []record.Message, max, _ int, _ time.Duration) ([]record.Message, error) {
+	if err := s.actor.enter("poll"); err != nil {
+		return in, err
+	}
+	for i, p := range s.o.Partitions {
+		for ; s.next[i] < s.logEnd[p] && len(in) < max; s.next[i]++ {
+			in = append(in, record.Message{Partition: p, Offset: s.next[i]})
+		}
+	}
+	return in, nil
+}
+
+func (s *simSource) end(p int32) int64 { return s.logEnd[p] }
+func (s *simSource) close()            {}
+
+type simSink struct {
+	*simulated
+	pending []string
+}
+
+var errFencedHere = kafka.NewError(kafka.ErrFenced, "fenced by a newer instance", true)
+
+func (s *simSink) init(context.Context) error {
+	if err := s.actor.enter("init"); err != nil {
+		return err
+	}
+	s.epochs[s.id()]++
+	s.epoch = s.epochs[s.id()]
+	return nil
+}
+
+func (s *simSink) begin() error {
+	s.pending = nil
+	return nil
+}
+
+func (s *simSink) send(_ context.Context, records []outgoing) error {
+	if err := s.actor.enter("send"); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (s *simSink) commit(_ context.Context, next []int64, notes []string) error {
+	if err := s.actor.enter(fmt.Sprintf("commit %v", next)); err != nil {
+		return err
+	}
+	if s.epoch != s.epochs[s.id()] {
+		s.say("  fenced")
+		return errFencedHere
+	}
+	for i, p := range s.o.Partitions {
+		m, err := readMark(next[i], notes[i])
+		if err != nil {
+			return err
+		}
+		for o := max(0, s.marks[p].next); o < next[i]; o++ {
+			id := fmt.Sprintf("%d@%d", p, o)
+			s.visible[id]++
+			s.under[id] = m.Generation
+		}
+		if next[i] < s.marks[p].next {
+			for o := next[i]; o < s.marks[p].next; o++ {
+				s.visible[fmt.Sprintf("%d@%d", p, o)]++ // an offset went back: what follows is scored again
+			}
+		}
+		s.marks[p] = m
+	}
+	if s.random.IntN(12) == 0 {
+		s.say("  committed, but the answer is lost")
+		return kafka.NewError(kafka.ErrTransport, "answer lost", false)
+	}
+	return nil
+}
+
+func (s *simSink) abort(context.Context) {}
+func (s *simSink) close()                {}
