@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,11 +64,18 @@ func (b *bench) chaos(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	c.crew = &crew{site: c.site, logs: c.logs}
-	defer c.crew.dismiss()
+	defer func() {
+		if err != nil {
+			c.evidence(err)
+		}
+		c.crew.dismiss()
+		if c.temporal != nil {
+			c.temporal.Close()
+		}
+	}()
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	defer c.temporal.Close()
 	sending, err := c.sendTo(c.plan.Topic, c.messages, o.rate, 0)
 	if err != nil {
 		return err
@@ -177,34 +183,6 @@ func (c *chaosRun) keepLogs(b *bench) (err error) {
 func (c *chaosRun) note(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	fmt.Fprintf(c.journal, "%s %s\n", time.Now().UTC().Format("15:04:05.000"), text)
-}
-
-// keepServerLogs copies the logs of the servers, and tells where everything is, if the run
-// failed or was told to keep it.
-func (c *chaosRun) keepServerLogs(failed error) {
-	if failed != nil {
-		c.note("%v", failed)
-	}
-	if err := c.journal.Close(); err != nil {
-		c.site.bench.say("%v", err)
-	}
-	if failed == nil && c.o.logs == "" {
-		if err := os.RemoveAll(c.logs); err != nil {
-			c.site.bench.say("%v", err)
-		}
-		return
-	}
-	if c.devstack != nil {
-		paths, err := c.devstack.LogFiles()
-		for _, path := range paths {
-			text, readErr := os.ReadFile(path)
-			err = errors.Join(err, readErr, os.WriteFile(filepath.Join(c.logs, "server-"+filepath.Base(path)), text, 0o600))
-		}
-		if err != nil {
-			c.site.bench.say("keep the servers' logs: %v", err)
-		}
-	}
-	c.site.bench.say("journal and logs are in %s", c.logs)
 }
 
 // join writes several acts as people read them.

@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+)
+
+// evidence gathers what a failure can be explained by: where each partition's output
+// stands, what the workflow says, what every worker is doing, and the servers' logs.
+func (c *chaosRun) evidence(failed error) {
+	c.note("%v", failed)
+	if c.out != nil {
+		for p, at := range c.out.lastSeen() {
+			c.note("  last output of partition %d at %s", p, at.UTC().Format("15:04:05.000"))
+		}
+	}
+	if c.temporal != nil {
+		status, err := c.status(context.Background())
+		text, bad := json.MarshalIndent(status, "", "  ")
+		c.note("status: %v\n%s", errors.Join(err, bad), text)
+	}
+	if c.crew != nil {
+		c.crew.dump()
+	}
+}
+
+// dump has every worker write what its goroutines are doing to its log, and end.
+func (c *crew) dump() {
+	c.mu.Lock()
+	for _, m := range c.members {
+		m.killed = true
+	}
+	members := append([]*member(nil), c.members...)
+	c.mu.Unlock()
+	for _, m := range members {
+		_ = c.signal(m, syscall.SIGCONT) // one that is frozen; whoever has ended is not asked
+		_ = c.signal(m, syscall.SIGQUIT)
+	}
+	patience := time.After(10 * time.Second)
+	for _, m := range members {
+		select {
+		case <-m.exited:
+		case <-patience:
+			return
+		}
+	}
+}
+
+// lastSeen is when each partition's last output came.
+func (f *follower) lastSeen() map[int32]time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	at := map[int32]time.Time{}
+	for p, list := range f.seen {
+		at[p] = f.begun.Add(list[len(list)-1].at)
+	}
+	return at
+}
+
+// keepServerLogs copies the logs of the servers, and tells where everything is, if the run
+// failed or was told to keep it.
+func (c *chaosRun) keepServerLogs(failed error) {
+	if err := c.journal.Close(); err != nil {
+		c.site.bench.say("%v", err)
+	}
+	if failed == nil && c.o.logs == "" {
+		if err := os.RemoveAll(c.logs); err != nil {
+			c.site.bench.say("%v", err)
+		}
+		return
+	}
+	if c.devstack != nil {
+		paths, err := c.devstack.LogFiles()
+		for _, path := range paths {
+			text, readErr := os.ReadFile(path)
+			err = errors.Join(err, readErr, os.WriteFile(filepath.Join(c.logs, "server-"+filepath.Base(path)), text, 0o600))
+		}
+		if err != nil {
+			c.site.bench.say("keep the servers' logs: %v", err)
+		}
+	}
+	c.site.bench.say("journal and logs are in %s", c.logs)
+}
