@@ -49,10 +49,9 @@ func (s *State) learn(h []uint64, t int64, positive bool) bool {
 		if total.kind != ofKnown && (total.kind != ofPositives || !positive) {
 			continue
 		}
-		for e := next; e < h[headerHead]; e++ {
+		for e := next; e <= h[headerHead]; e++ {
 			words[int(e&mask)*s.arena.stride+1+i]++
 		}
-		h[headerTotals+i]++
 	}
 	return true
 }

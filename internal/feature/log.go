@@ -2,35 +2,71 @@ package feature
 
 import "math/bits"
 
-// append puts the record behind the newest event of its key.
+// A log keeps the events from its base to its head in a ring. At the head stands an open event: it has no time yet, but the
+// totals of all events before it. So every place of a log, its end included, has its totals in the ring.
+
+// append puts the record behind the newest event of its key, and marks where its windows begin and end. The places of bounds
+// move forward from where the record before left them.
 func (s *State) append(h []uint64, t int64) {
-	if h[headerHead]-h[headerBase] == 1<<ring(h[headerRing]).log() {
+	if h[headerHead]-h[headerBase] == 1<<ring(h[headerRing]).log()-1 {
 		s.makeRoom(h)
 	}
 	words, mask := s.arena.ring(ring(h[headerRing]))
-	at := int(h[headerHead]&mask) * s.arena.stride
-	event := words[at : at+s.arena.stride]
-	event[0] = uint64(t)
-	n := len(s.added)
-	copy(event[1:], h[headerTotals:headerTotals+n])
-	copy(event[1+n:], s.seen)
-	s.plus(h[headerTotals : headerTotals+n])
-	h[headerHead]++
+	stride := s.arena.stride
+	head := h[headerHead]
+	own, next := int(head&mask)*stride, int((head+1)&mask)*stride
+	words[own] = uint64(t)
+	s.fill(words[own:own+stride], words[next:next+stride])
+	h[headerHead] = head + 1
 	h[headerNewest] = uint64(t)
+
+	s.marks[markBefore] = mark{head, own}
+	s.marks[markAfter] = mark{head + 1, next}
+	places, marks := h[headerPlaces:], s.marks[markBounds:]
+	for j, distance := range s.stage.bounds {
+		place := stepped(words, mask, uint64(stride), places[j], head, t-distance)
+		places[j] = place
+		marks[j] = mark{place, int(place&mask) * stride}
+	}
 }
 
-// plus adds the record to totals. Differences of totals are right as long as a window's own total fits, however often the
-// sums have wrapped.
-func (s *State) plus(totals []uint64) {
+// stepped moves a place forward to the first event that is later than a cut; the record itself, at the index last, is later
+// than any. How far that is from record to record is as good as random, so the first steps are taken without branches.
+func stepped(words []uint64, mask, stride, place, last uint64, cut int64) uint64 {
+	for {
+		first := int64(words[(place&mask)*stride])
+		second := int64(words[(min(place+1, last)&mask)*stride])
+		third := int64(words[(min(place+2, last)&mask)*stride])
+		var steps uint64
+		if first <= cut {
+			steps = 1
+		}
+		if second <= cut {
+			steps = 2
+		}
+		if third <= cut {
+			steps = 3
+		}
+		place += steps
+		if steps < 3 {
+			return place
+		}
+	}
+}
+
+// fill puts the record's values into its event, and the totals after it into the next.
+func (s *State) fill(event, next []uint64) {
 	for i, v := range s.added {
-		if s.stage.totals[i].kind == carry {
-			continue
-		}
+		next[1+i] = event[1+i] + v
+	}
+	for _, i := range s.stage.squares {
 		var over uint64
-		totals[i], over = bits.Add64(totals[i], v, 0)
-		if s.stage.totals[i].kind == ofSquares {
-			totals[i+1], _ = bits.Add64(totals[i+1], s.added[i+1], over)
-		}
+		next[1+i], over = bits.Add64(event[1+i], s.added[i], 0)
+		next[2+i], _ = bits.Add64(event[2+i], s.added[i+1], over)
+	}
+	values := event[1+len(s.added):]
+	for i, v := range s.seen {
+		values[i] = v
 	}
 }
 
@@ -38,7 +74,7 @@ func (s *State) plus(totals []uint64) {
 func (s *State) makeRoom(h []uint64) {
 	s.trim(h)
 	kept := h[headerHead] - h[headerBase]
-	if log := ring(h[headerRing]).log(); 4*kept > 3<<log {
+	if log := ring(h[headerRing]).log(); 4*kept > 3<<log-4 {
 		s.resize(h, log+1)
 	}
 }
@@ -46,12 +82,7 @@ func (s *State) makeRoom(h []uint64) {
 // trim moves the base up to the oldest event that a window of a record within the tolerance may begin at.
 func (s *State) trim(h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
-	oldest := int64(h[headerNewest]) - s.stage.longest - s.stage.tolerance
-	base := h[headerBase]
-	for base < h[headerHead] && int64(words[int(base&mask)*s.arena.stride]) <= oldest {
-		base++
-	}
-	h[headerBase] = base
+	h[headerBase] = s.after(h, words, mask, int64(h[headerNewest])-s.stage.longest-s.stage.tolerance)
 }
 
 // resize moves a log to a ring of 2^log events.
@@ -60,15 +91,15 @@ func (s *State) resize(h []uint64, log int) {
 	r := s.arena.take(log)
 	to, toMask := s.arena.ring(r)
 	n := s.arena.stride
-	for i := h[headerBase]; i < h[headerHead]; i++ {
+	for i := h[headerBase]; i <= h[headerHead]; i++ {
 		copy(to[int(i&toMask)*n:][:n], from[int(i&fromMask)*n:][:n])
 	}
 	s.arena.give(ring(h[headerRing]))
 	h[headerRing] = uint64(r)
 }
 
-// insert puts a record that lies behind the newest event of its key in its place, and returns its index.
-func (s *State) insert(h []uint64, t int64) uint64 {
+// insert puts a record that lies behind the newest event of its key in its place, and marks where its windows begin and end.
+func (s *State) insert(h []uint64, t int64) {
 	newest := int64(h[headerNewest])
 	if t < newest-s.stage.tolerance {
 		t = newest - s.stage.tolerance
@@ -76,32 +107,49 @@ func (s *State) insert(h []uint64, t int64) uint64 {
 	} else {
 		s.counters.Reordered++
 	}
-	if h[headerHead]-h[headerBase] == 1<<ring(h[headerRing]).log() {
+	if h[headerHead]-h[headerBase] == 1<<ring(h[headerRing]).log()-1 {
 		s.makeRoom(h)
 	}
 	words, mask := s.arena.ring(ring(h[headerRing]))
+	stride := s.arena.stride
 	at := s.after(h, words, mask, t)
-	n, totals := s.arena.stride, len(s.added)
-	for i := h[headerHead]; i > at; i-- {
-		event := words[int(i&mask)*n:][:n]
-		copy(event, words[int((i-1)&mask)*n:][:n])
-		s.plus(event[1 : 1+totals])
+	for i := h[headerHead] + 1; i > at; i-- {
+		copy(words[int(i&mask)*stride:][:stride], words[int((i-1)&mask)*stride:][:stride])
 	}
-	event := words[int(at&mask)*n:][:n]
+	event := words[int(at&mask)*stride:][:stride]
 	event[0] = uint64(t)
-	if at == h[headerHead] {
-		copy(event[1:], h[headerTotals:headerTotals+totals])
-	} // else what stood here had the same totals before it
-	copy(event[1+totals:], s.seen)
-	s.plus(h[headerTotals : headerTotals+totals])
+	s.fill(event, words[int((at+1)&mask)*stride:][:stride])
 	h[headerHead]++
+	for i := at + 2; i <= h[headerHead]; i++ {
+		s.raise(words[int(i&mask)*stride:][:stride])
+	}
 	for j, distance := range s.stage.bounds {
 		if t <= newest-distance {
-			h[headerTotals+totals+j]++
+			h[headerPlaces+j]++
 		}
 	}
-	return at
+	s.marks[markBefore] = s.markOf(at, mask)
+	s.marks[markAfter] = s.markOf(at+1, mask)
+	for j, distance := range s.stage.bounds {
+		s.marks[markBounds+j] = s.markOf(s.after(h, words, mask, t-distance), mask)
+	}
 }
+
+// raise adds the record to the totals of a later event.
+func (s *State) raise(event []uint64) {
+	for i, v := range s.added {
+		if s.stage.totals[i].kind == carry {
+			continue
+		}
+		var over uint64
+		event[1+i], over = bits.Add64(event[1+i], v, 0)
+		if s.stage.totals[i].kind == ofSquares {
+			event[2+i], _ = bits.Add64(event[2+i], s.added[i+1], over)
+		}
+	}
+}
+
+func (s *State) markOf(place, mask uint64) mark { return mark{place, int(place&mask) * s.arena.stride} }
 
 // after returns the index of the first event in the ring that is later than t.
 func (s *State) after(h, words []uint64, mask uint64, t int64) uint64 {

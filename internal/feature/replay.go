@@ -61,11 +61,7 @@ func (p *Program) Replay(t Table, workers int) (Replayed, error) {
 		}
 	}
 	r.x, r.states = out.X, out.States
-	if r.workers == 1 {
-		err := r.all()
-		return out, err
-	}
-	return out, r.shared()
+	return out, r.run()
 }
 
 func (p *Program) check(t Table) error {
@@ -134,29 +130,9 @@ type replay struct {
 	states  [][]*State
 }
 
-// all replays with one worker: a row at a time through all stages.
-func (r *replay) all() error {
-	width := r.program.Width()
-	row, texts := make([]float64, len(r.table.Columns)), r.texts()
-	arrivals := r.arrivals(0)
-	for k := range len(r.table.Columns[0]) {
-		i := r.at(k)
-		r.gather(row, i)
-		arrivals.until(k, row)
-		values := r.x[i*width : (i+1)*width]
-		for _, states := range r.states {
-			if !states[0].Update(row, texts, r.label(i), values) {
-				return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
-			}
-		}
-		r.program.Finish(row, values)
-	}
-	return nil
-}
-
-// shared replays with several workers. Each goes through all rows and takes those of its keys, stage by stage; then
-// the rows are divided evenly to be finished.
-func (r *replay) shared() error {
+// run replays with all workers. Each goes through all rows and takes those of its keys; once the aggregates of all stages are
+// there, the rows are divided evenly to be finished.
+func (r *replay) run() error {
 	failed := make([]error, r.workers)
 	each := func(do func(worker int)) {
 		var all sync.WaitGroup
@@ -166,7 +142,7 @@ func (r *replay) shared() error {
 		all.Wait()
 	}
 	each(func(w int) { failed[w] = r.share(w) })
-	if err := errors.Join(failed...); err != nil {
+	if err := errors.Join(failed...); err != nil || r.workers == 1 {
 		return err
 	}
 	n, width := len(r.table.Columns[0]), r.program.Width()
@@ -180,24 +156,58 @@ func (r *replay) shared() error {
 	return nil
 }
 
+// share replays the keys of one worker, a block of rows at a time. A lone worker finishes them, too.
 func (r *replay) share(worker int) error {
-	width := r.program.Width()
-	row, texts := make([]float64, len(r.table.Columns)), r.texts()
-	arrivals := r.arrivals(worker)
-	for k := range len(r.table.Columns[0]) {
-		i := r.at(k)
-		r.gather(row, i)
-		arrivals.until(k, row)
+	width, n := r.program.Width(), len(r.table.Columns[0])
+	columns := len(r.table.Columns)
+	rows := record.Rows{Width: columns, Values: make([]float64, block*columns)}
+	taken := make([]int, 0, block) // rows of the table
+	texts, arrivals := r.texts(), r.arrivals(worker)
+	size := block
+	if r.labels != nil {
+		size = 1 // labels arrive between any two rows
+	}
+	for from := 0; from < n; from += size {
+		to := min(from+size, n)
 		for s, states := range r.states {
-			if !r.owns(worker, s, row) {
-				continue
+			if s == 0 || r.workers > 1 {
+				taken = taken[:0]
+				for k := from; k < to; k++ {
+					i, row := r.at(k), rows.Values[len(taken)*columns:][:columns]
+					r.gather(row, i)
+					if s == 0 {
+						arrivals.until(k, row)
+					}
+					if r.owns(worker, s, row) {
+						taken = append(taken, i)
+					}
+				}
 			}
-			if !states[worker].Update(row, texts, r.label(i), r.x[i*width:(i+1)*width]) {
-				return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
+			state := states[worker]
+			state.touch(&rows, 0, len(taken))
+			for b, i := range taken {
+				if !state.update(rows.Values[b*columns:][:columns], texts, r.label(i), r.x[i*width:][:width], state.hints[b]) {
+					return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
+				}
 			}
+		}
+		if r.workers == 1 {
+			r.finish(&rows, from, to)
 		}
 	}
 	return nil
+}
+
+// finish computes what the rows of a block need no history for. Without stages nobody has gathered them yet.
+func (r *replay) finish(rows *record.Rows, from, to int) {
+	width, columns := r.program.Width(), rows.Width
+	for k := from; k < to; k++ {
+		i, row := r.at(k), rows.Values[(k-from)*columns:][:columns]
+		if len(r.states) == 0 {
+			r.gather(row, i)
+		}
+		r.program.Finish(row, r.x[i*width:][:width])
+	}
 }
 
 // owns says whether a worker has the key of a row in a stage.

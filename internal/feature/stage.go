@@ -25,6 +25,7 @@ type Stage struct {
 	tolerance int64  // milliseconds
 
 	totals     []total
+	squares    []int    // those of totals that have 128 bits
 	values     []source // of each event, beside its totals
 	bounds     []int64  // distances from a record's time, in milliseconds, at which windows begin or end
 	aggregates []aggregate
@@ -66,7 +67,7 @@ const (
 
 // aggregate is one feature: what lies between two marks.
 type aggregate struct {
-	kind     pipeline.Aggregate
+	kind     aggregateKind
 	input    int
 	from, to int     // marks
 	total    int     // of units, or of positives
@@ -76,6 +77,29 @@ type aggregate struct {
 	of       source  // for zscore and ratio_to_mean: the record's own value
 	scale    float64 // units in 1 of the result
 	window   int64   // milliseconds
+}
+
+type aggregateKind uint8
+
+const (
+	aggregateCount aggregateKind = iota
+	aggregateSum                 // of a total: of a column's, in its scale, or of positives
+	aggregateMean
+	aggregateShare
+	aggregateDeviation
+	aggregateZScore
+	aggregateRatioToMean
+	aggregateSinceLast
+	aggregateMin
+	aggregateMax
+	aggregateDistinct
+)
+
+var aggregateKinds = map[pipeline.Aggregate]aggregateKind{
+	pipeline.Count: aggregateCount, pipeline.Sum: aggregateSum, pipeline.Positives: aggregateSum, pipeline.Mean: aggregateMean,
+	pipeline.Share: aggregateShare, pipeline.Deviation: aggregateDeviation, pipeline.ZScore: aggregateZScore,
+	pipeline.RatioToMean: aggregateRatioToMean, pipeline.TimeSinceLast: aggregateSinceLast,
+	pipeline.Min: aggregateMin, pipeline.Max: aggregateMax, pipeline.Distinct: aggregateDistinct,
 }
 
 // stage returns the stage of a key, made at its first use.
@@ -118,7 +142,11 @@ func (s *Stage) add(schema *record.Schema, input int, f Input) error {
 	if f.WindowMS < 0 || f.ShiftMS < 0 || f.WindowMS > maxMillis || f.ShiftMS > maxMillis {
 		return fmt.Errorf("has the window %d ms and the shift %d ms", f.WindowMS, f.ShiftMS)
 	}
-	a := aggregate{kind: f.Aggregate, input: input, scale: 1, window: f.WindowMS, to: markAfter}
+	kind, known := aggregateKinds[f.Aggregate]
+	if !known {
+		return fmt.Errorf("has the unknown aggregate %q", f.Aggregate)
+	}
+	a := aggregate{kind: kind, input: input, scale: 1, window: f.WindowMS, to: markAfter}
 	if f.ShiftMS > 0 {
 		a.to = s.bound(f.ShiftMS)
 	}
@@ -154,8 +182,6 @@ func (s *Stage) add(schema *record.Schema, input int, f Input) error {
 		if f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean {
 			a.to = markBefore
 		}
-	default:
-		return fmt.Errorf("has the unknown aggregate %q", f.Aggregate)
 	}
 	s.aggregates = append(s.aggregates, a)
 	return err
@@ -194,6 +220,7 @@ func (s *Stage) totalOf(t total) int {
 		i = len(s.totals)
 		s.totals = append(s.totals, t)
 		if t.kind == ofSquares {
+			s.squares = append(s.squares, i)
 			s.totals = append(s.totals, total{kind: carry})
 		}
 	}

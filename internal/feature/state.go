@@ -24,11 +24,13 @@ type State struct {
 	counters Counters
 	sweep    sweep
 
-	// Scratch of one record.
+	// Scratch of one record, or of one block of them.
 	added []uint64 // what it adds to each total
 	seen  []uint64 // its values
-	marks []uint64 // place and totals of each mark
+	marks []mark
 	set   wordSet
+	hints []uint32 // the slots of a block's keys
+	sink  uint64   // keeps loads that only warm the caches
 }
 
 // Counters say what a State has met.
@@ -48,7 +50,7 @@ const (
 	headerBase          // index of the oldest event in the ring
 	headerHead          // index of the event to come: how many there have been
 	headerNewest        // time of the newest event
-	headerTotals        // totals of all events; behind them the index at each bound, as of the newest event
+	headerPlaces        // the index at each bound, as of the newest event
 )
 
 const slotsPerChunk = 1 << 10
@@ -61,7 +63,8 @@ func (s *Stage) NewState() *State {
 		arena: arena{stride: s.stride()},
 		added: make([]uint64, len(s.totals)),
 		seen:  make([]uint64, len(s.values)),
-		marks: make([]uint64, (markBounds+len(s.bounds))*(1+len(s.totals))),
+		marks: make([]mark, markBounds+len(s.bounds)),
+		hints: make([]uint32, block),
 		sweep: sweep{low: math.MaxInt64, clock: math.MinInt64},
 	}
 }
@@ -96,6 +99,11 @@ const (
 // the true one, as no window reaches it before the delay has passed. usable is false where the record cannot be placed, and
 // then nothing has changed.
 func (s *State) Update(row []float64, texts *record.Texts, label Label, values []float64) (usable bool) {
+	return s.update(row, texts, label, values, noSlot)
+}
+
+// update is Update with a guess at the slot of the record's key.
+func (s *State) update(row []float64, texts *record.Texts, label Label, values []float64, hint uint32) (usable bool) {
 	if len(s.stage.aggregates) == 0 {
 		return true // nothing looks at this history
 	}
@@ -105,15 +113,12 @@ func (s *State) Update(row []float64, texts *record.Texts, label Label, values [
 		return false
 	}
 	s.counters.Records++
-	slot := s.slotOf(row, texts)
-	h := s.header(slot)
+	h := s.header(s.slotOf(row, texts, hint))
 	t := int64(millis)
-	if newest := int64(h[headerNewest]); t >= newest {
+	if t >= int64(h[headerNewest]) {
 		s.append(h, t)
-		s.markForward(h, t)
 	} else {
-		at := s.insert(h, t)
-		s.markAnywhere(h, at)
+		s.insert(h, t)
 	}
 	s.aggregate(row, values, h)
 	s.turn(t)
@@ -189,8 +194,11 @@ func fingerprint(text []byte) uint64 {
 	return h
 }
 
+// noSlot is the hint that there is none.
+const noSlot = math.MaxUint32
+
 // slotOf returns the slot of the record's key, a new one if it has none.
-func (s *State) slotOf(row []float64, texts *record.Texts) uint32 {
+func (s *State) slotOf(row []float64, texts *record.Texts, hint uint32) uint32 {
 	if s.stage.keyIsText {
 		text := texts.At(row[s.stage.key])
 		hash := s.table.hashText(text)
@@ -203,6 +211,11 @@ func (s *State) slotOf(row []float64, texts *record.Texts) uint32 {
 		return slot
 	}
 	key := uint64(int64(row[s.stage.key]))
+	if hint != noSlot {
+		if h := s.header(hint); h[headerKey] == key && h[headerNewest] != never {
+			return hint
+		}
+	}
 	hash := s.table.hashNumber(key)
 	slot, ok := s.findNumber(hash, key)
 	if !ok {
@@ -234,6 +247,8 @@ func (s *State) newSlot(key uint64) uint32 {
 	h[headerKey] = key
 	h[headerRing] = uint64(s.arena.take(firstRing))
 	h[headerNewest] = never
+	words, _ := s.arena.ring(ring(h[headerRing]))
+	clear(words[:s.arena.stride]) // the totals before the first event
 	return slot
 }
 
@@ -241,7 +256,7 @@ func (s *State) newSlot(key uint64) uint32 {
 const never = 1 << 63 // math.MinInt64
 
 func (s *State) headerWords() int {
-	return headerTotals + len(s.stage.totals) + len(s.stage.bounds)
+	return headerPlaces + len(s.stage.bounds)
 }
 
 func (s *State) header(slot uint32) []uint64 {

@@ -322,7 +322,7 @@ func TestOneRecordFromTheFutureForgetsNobody(t *testing.T) {
 func TestKeysAreFoundAfterOthersWereRemoved(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		table := newKeyTable()
-		s := &State{stage: &Stage{}, table: table, headers: [][]uint64{make([]uint64, slotsPerChunk*headerTotals)}}
+		s := &State{stage: &Stage{}, table: table, headers: [][]uint64{make([]uint64, slotsPerChunk*headerPlaces)}}
 		present := map[uint64]uint32{}
 		for slot := range uint32(200) {
 			key := rapid.Uint64Range(0, 60).Draw(t, "key")
