@@ -29,7 +29,7 @@ func TestShortChaosBreaksNoPromise(t *testing.T) {
 	var out, errs bytes.Buffer
 	code := run(ctx, os.Environ(), []string{
 		"chaos", "--seed", "4", "--faults", "5", "--rate", "400", "--logs", logs,
-		"--kinds", "worker-kill,worker-lost,broker-kill,temporal-stop,s3-stop",
+		"--kinds", "worker-kill,worker-lost,broker-kill,temporal-stop,s3-stop,swap,scale",
 	}, nil, &out, &errs)
 	if code != exitOK || !strings.Contains(out.String(), "**passed**") {
 		journal, err := os.ReadFile(logs + "/journal.log")
