@@ -235,6 +235,7 @@ func progress(p stream.Progress) job.Progress {
 		RatePerSecond: p.RecordsPerSecond, P50Millis: p.P50Millis, P99Millis: p.P99Millis,
 		Model:      job.ModelRef{Name: p.Model, Version: p.ModelVersion},
 		Generation: p.Generation, Paused: p.Paused, Limit: p.Limit,
+		State: string(p.State), Stuck: p.Stuck, Throttled: p.Throttled > 0,
 		LastError: p.LastError, LastErrorAt: p.LastErrorAt, LastCommit: p.LastCommit, At: p.At,
 	}
 	for _, q := range p.Partitions {

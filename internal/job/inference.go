@@ -121,7 +121,10 @@ type Progress struct {
 	Model         ModelRef            `json:"model"`
 	Generation    int64               `json:"generation,omitempty"` // of the orders in force
 	Paused        bool                `json:"paused,omitempty"`
-	Limit         float64             `json:"limit,omitempty"` // records a second at most, 0: no limit
+	Limit         float64             `json:"limit,omitempty"`     // records a second at most, 0: no limit
+	State         string              `json:"state,omitempty"`     // of the loop: starting, running, recovering, draining
+	Stuck         string              `json:"stuck,omitempty"`     // why records wait and none is scored, and what to do
+	Throttled     bool                `json:"throttled,omitempty"` // brokers hold the loop back by a quota
 	LastError     string              `json:"last_error,omitempty"`
 	LastErrorAt   time.Time           `json:"last_error_at,omitzero"`
 	LastCommit    time.Time           `json:"last_commit,omitzero"`

@@ -401,18 +401,27 @@ func (h *Host) Detach(key string) error {
 }
 
 // Drain lets the loop of a shard finish the batch in hand, commit and end. The session
-// that is attached ends with it.
+// that is attached ends with it. A loop that hangs is not waited for: ErrStuck.
 func (h *Host) Drain(ctx context.Context, key string) (Progress, error) {
 	l, running := h.loop(key)
 	if !running {
 		return Progress{}, ErrNoLoop
 	}
 	l.stop()
-	select {
-	case <-l.done:
-		return l.final(), l.end.err
-	case <-ctx.Done():
-		return l.latest(), ctx.Err()
+	watch := time.NewTicker(time.Second)
+	defer watch.Stop()
+	for {
+		select {
+		case <-l.done:
+			return l.final(), l.end.err
+		case <-ctx.Done():
+			return l.latest(), ctx.Err()
+		case <-watch.C:
+			if l.silence() > StuckAfter {
+				h.abandon(key, l)
+				return l.latest(), fmt.Errorf("drain %s: %w", key, ErrStuck)
+			}
+		}
 	}
 }
 
