@@ -28,15 +28,16 @@ type app struct {
 
 // pace is how often things are looked at. Tests hurry it.
 type pace struct {
-	watch   time.Duration // the steps of a run, the shards of a stream
-	workers time.Duration // the queue, for workers
-	quiet   time.Duration // silence after which a tail says what is happening
+	watch    time.Duration // the steps of a run, the shards of a stream
+	workers  time.Duration // the queue, for workers
+	patience time.Duration // of a person who waits for a receipt, before it is said what hinders it
+	quiet    time.Duration // silence after which a tail says what is happening
 }
 
 func newApp(environ []string, stdin io.Reader, stdout, stderr io.Writer) *app {
 	return &app{
 		environ: environ, in: stdin, now: time.Now, reach: realServices(), interactive: atTerminal(stdin),
-		pace:    pace{watch: 300 * time.Millisecond, workers: 2 * time.Second, quiet: 5 * time.Second},
+		pace:    pace{watch: 300 * time.Millisecond, workers: 2 * time.Second, patience: 3 * time.Second, quiet: 5 * time.Second},
 		console: &console{out: stdout, err: stderr, now: time.Now},
 	}
 }

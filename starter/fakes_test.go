@@ -56,7 +56,7 @@ func newBench(t *testing.T) *bench {
 	b.app = newApp([]string{"TEMPORAL_STREAMING_ENV=" + settings, "WORKER_METRICS_ADDRESS=127.0.0.1:1"}, &bytes.Buffer{}, &b.out, &b.stderr)
 	b.app.now = func() time.Time { return noon }
 	b.app.console.now = b.app.now
-	b.app.pace = pace{watch: time.Millisecond, workers: time.Millisecond, quiet: 5 * time.Millisecond}
+	b.app.pace = pace{watch: time.Millisecond, workers: time.Millisecond, patience: time.Millisecond, quiet: 5 * time.Millisecond}
 	b.app.reach = reach{
 		temporal: func(context.Context, map[string]string) (controlPlane, error) { return b.temporal, nil },
 		objects:  func(config.S3) (objectStore, error) { return b.store, nil },

@@ -56,8 +56,8 @@ func obey[Receipt any](ctx context.Context, a *app, name string, ask func(contex
 	case err != nil:
 		return receipt, err
 	}
-	done := a.minding(ctx, t, job.StreamQueue)
-	defer done()
+	defer a.minding(ctx, t, job.StreamQueue)()
+	defer a.watching(ctx, t, name)()
 	return ask(ctx, t)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 )
@@ -150,4 +151,37 @@ func TestStatusShowsTheOrdersInForce(t *testing.T) {
 		return s, nil
 	}
 	golden(t, "status-orders.txt", b.run(t.Context(), "status", "creditcard").all())
+}
+
+func TestOrderThatHasToWaitSaysWhatFor(t *testing.T) {
+	b, _ := obedient(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked := 0
+	b.temporal.describe = func(control.Run) (control.Execution, error) {
+		if asked++; asked == 4 {
+			interrupt()
+		}
+		return control.Execution{Running: true, Pending: []control.Activity{
+			{Type: "Segment", LastFailure: "the worker stopped answering"}, {Type: "FindModel", LastFailure: "mlflow unavailable \x1b[2J"},
+		}}, nil
+	}
+	b.temporal.order = func(ctx context.Context, _ control.Order) (job.ControlReceipt, error) {
+		<-ctx.Done()
+		return job.ControlReceipt{}, ctx.Err()
+	}
+	r := b.run(ctx, "swap", "creditcard", "champion")
+	if want := `its step FindModel, which fails and is tried again: mlflow unavailable \x1b[2J. Ctrl-C`; r.code != exitDetached || strings.Count(r.out, want) != 1 {
+		t.Errorf("exit %d: %s", r.code, r.out)
+	}
+}
+
+func TestSwapToAModelThatIsNotThereIsRefusedAtOnce(t *testing.T) {
+	b, last := obedient(t)
+	b.app.reach.mlflow = func(config.MLflow) (modelRegistry, error) { return &fakeRegistry{}, nil }
+	if r := b.run(t.Context(), "swap", "creditcard", "9"); r.code != exitFailed || last.Update != "" || !strings.Contains(r.stderr, `creditcard has no version and no alias "9"`) {
+		t.Errorf("exit %d, ordered %q: %s", r.code, last.Update, r.stderr)
+	}
+	if r := b.withChampion("3").run(t.Context(), "swap", "creditcard", "champion"); r.code != exitOK || last.Update != job.SwapUpdate {
+		t.Errorf("exit %d, ordered %q: %s", r.code, last.Update, r.stderr)
+	}
 }

@@ -26,6 +26,9 @@ A model that cannot be loaded changes nothing.`,
 		Args:              pipelineArg("PIPELINE and MODEL", 2),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := a.knownModel(c.Context(), args[0], args[1]); err != nil {
+				return err
+			}
 			o := control.Order{Update: job.SwapUpdate, Request: job.SwapRequest{Model: args[1], Reason: reason, By: a.who()}}
 			return a.order(c.Context(), args[0], o, func(s screen.Style, r job.ControlReceipt) string {
 				return fmt.Sprintf("%s scores with %s from these offsets on (generation %d):", s.Strong(args[0]), s.Strong(r.Model.Name+"@"+r.Model.Version), r.Generation)

@@ -36,7 +36,9 @@ func (t *Temporal) Stop(ctx context.Context, pipeline string, request job.StopRe
 }
 
 // update sends an update until it is answered. All attempts carry one id, so the workflow
-// obeys once however often the server's long poll ends before the answer is there.
+// obeys once however often the server's long poll ends before the answer is there. A
+// stream that is busy, for the moment that a new history takes, has refused the order, and
+// gets it as a new one.
 func update[Receipt any](ctx context.Context, t *Temporal, pipeline, name string, request any) (Receipt, error) {
 	var none Receipt
 	options := client.UpdateWorkflowOptions{
@@ -53,9 +55,13 @@ func update[Receipt any](ctx context.Context, t *Temporal, pipeline, name string
 			err = handle.Get(ctx, &receipt)
 		}
 		err = explain(err)
+		var refused *Refused
 		switch {
 		case err == nil:
 			return receipt, nil
+		case errors.As(err, &refused) && refused.Type == job.ErrTypeBusy && rest(ctx):
+			options.UpdateID = uuid.NewString()
+			continue
 		case errors.Is(err, ErrNoAnswer) && rest(ctx):
 			continue
 		case errors.Is(err, ErrNotFound):

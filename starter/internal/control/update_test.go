@@ -38,12 +38,29 @@ func TestOrderIsOneUpdateHoweverLongItTakes(t *testing.T) {
 	}
 }
 
+func TestOrderToABusyStreamIsGivenAnew(t *testing.T) {
+	ids := map[string]bool{}
+	temporal := dial(t, &fakeServer{update: func(r *workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
+		if ids[r.Request.Meta.UpdateId] = true; len(ids) < 3 {
+			return answered(failed(job.ErrTypeBusy, "the stream is handing over")), nil
+		}
+		return answered(&updatepb.Outcome{Value: &updatepb.Outcome_Success{Success: payloads(t, job.ControlReceipt{Generation: 7})}}), nil
+	}})
+	if receipt, err := temporal.Order(t.Context(), "creditcard", Order{Update: job.PauseUpdate, Request: job.PauseRequest{}}); err != nil || receipt.Generation != 7 {
+		t.Errorf("%+v, %v", receipt, err)
+	}
+}
+
+func failed(kind, message string) *updatepb.Outcome {
+	return &updatepb.Outcome{Value: &updatepb.Outcome_Failure{Failure: &failurepb.Failure{
+		Message:     message,
+		FailureInfo: &failurepb.Failure_ApplicationFailureInfo{ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: kind}},
+	}}}
+}
+
 func TestOrderThatIsRefusedIsInTheStreamsWords(t *testing.T) {
 	temporal := dial(t, &fakeServer{update: func(*workflowservice.UpdateWorkflowExecutionRequest) (*workflowservice.UpdateWorkflowExecutionResponse, error) {
-		return answered(&updatepb.Outcome{Value: &updatepb.Outcome_Failure{Failure: &failurepb.Failure{
-			Message:     "the stream is stopping",
-			FailureInfo: &failurepb.Failure_ApplicationFailureInfo{ApplicationFailureInfo: &failurepb.ApplicationFailureInfo{Type: job.ErrTypeInvalid}},
-		}}}), nil
+		return answered(failed(job.ErrTypeInvalid, "the stream is stopping")), nil
 	}})
 	_, err := temporal.Scale(t.Context(), "creditcard", job.ScaleRequest{Shards: 2})
 	var refused *Refused
