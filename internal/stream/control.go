@@ -83,7 +83,7 @@ func (s *session) obey(ctx context.Context) error {
 		s.since()
 		// Committed at once: whoever starts from here with older orders, because it was told to
 		// before these were given, finds out.
-		if err := s.pin(ctx); err != nil {
+		if err := s.await(context.WithoutCancel(ctx), commitTimeout, s.pin); err != nil {
 			a.answer <- answer{err: err}
 			return fmt.Errorf("commit the orders of generation %d: %w", o.Generation, err)
 		}

@@ -126,6 +126,9 @@ const (
 // done, and is tried again when it fails.
 const openTimeout = 30 * time.Second
 
+// closeTimeout is how long the way out of a session may take.
+const closeTimeout = 10 * time.Second
+
 // live is the life of one session: a pair of clients, from their making to the first
 // error, or to the drain. There is only this one way to recover: close both and begin anew
 // from what the broker says is committed. It costs 0.2 to 0.7 s, and needs no second
@@ -137,6 +140,9 @@ func (l *Loop) live(ctx context.Context) error {
 	}
 	s := newSession(l, src, snk)
 	err = l.await(ctx, openTimeout, s.open)
+	if s.abandoned(err) {
+		return err
+	}
 	copy(l.next, s.next) // as far as open got
 	copy(l.ends, s.end)
 	if err == nil {
@@ -149,14 +155,18 @@ func (l *Loop) live(ctx context.Context) error {
 	if err != nil && s.inHand {
 		l.counts.Aborts++
 	}
-	return errors.Join(err, l.await(context.WithoutCancel(ctx), time.Minute, func(ctx context.Context) error {
+	if s.abandoned(err) {
+		return err
+	}
+	return errors.Join(err, l.await(context.WithoutCancel(ctx), closeTimeout, func(ctx context.Context) error {
 		s.close(ctx, err != nil)
 		return nil
 	}))
 }
 
 // await makes a call that waits for Kafka, and reports progress while it does. The call's
-// ctx ends after timeout, or with the given one.
+// ctx ends after timeout, or with the given one. A call that does not heed that is left
+// behind: the answer is then a *hungCall.
 func (l *Loop) await(ctx context.Context, timeout time.Duration, call func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -164,10 +174,16 @@ func (l *Loop) await(ctx context.Context, timeout time.Duration, call func(conte
 	go func() { done <- call(ctx) }()
 	tick := time.NewTicker(l.ProgressInterval)
 	defer tick.Stop()
+	ended := ctx.Done()
+	var overdue <-chan time.Time
 	for {
 		select {
 		case err := <-done:
 			return err
+		case <-ended:
+			ended, overdue = nil, time.After(patience)
+		case <-overdue:
+			return &hungCall{returned: done}
 		case <-tick.C:
 			l.publish(true)
 		}

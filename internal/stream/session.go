@@ -214,13 +214,18 @@ func (s *session) look() {
 	}
 }
 
+// commitTimeout bounds a commit. New clients are cheap: they cost a second, and what was not
+// committed is read again. So it is short; but a broker that restarts should not cost the
+// clients that would have found it again.
+const commitTimeout = 12 * time.Second
+
 // commit ends the transaction in hand, if there is one. The end of ctx does not abort it.
 func (s *session) commit(ctx context.Context) error {
 	if !s.inHand {
 		return nil
 	}
 	start := s.Now()
-	err := s.await(context.WithoutCancel(ctx), s.TransactionTimeout, func(ctx context.Context) error {
+	err := s.await(context.WithoutCancel(ctx), commitTimeout, func(ctx context.Context) error {
 		return s.snk.commit(ctx, s.next, s.texts)
 	})
 	if err != nil {
