@@ -61,6 +61,7 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{"ulb", "quality of the creditcard model on the real ULB rows, beside scikit-learn on the same rows", (*bench).ulb},
+		{"features", "the handbook's 15 features over all its transactions, on one core, beside polars on one thread", (*bench).features},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},

@@ -20,10 +20,15 @@ var peerPins []byte
 //go:embed peers/ulb.py
 var ulbScript []byte
 
-// peerPython makes the Python environment that the peers run in, once: its name says
-// which pins it holds. Every package is checked against its SHA-256, and none is built.
+// peerPython is the environment of the peers that fit models.
 func (b *bench) peerPython(ctx context.Context) (string, error) {
-	sum := sha256.Sum256(peerPins)
+	return b.pythonWith(ctx, peerPins, "scikit-learn; about 60 MB")
+}
+
+// pythonWith makes a Python environment that peers run in, once: its name says which
+// pins it holds. Every package is checked against its SHA-256, and none is built.
+func (b *bench) pythonWith(ctx context.Context, packages []byte, what string) (string, error) {
+	sum := sha256.Sum256(packages)
 	dir := filepath.Join(b.tools(), "peers-"+hex.EncodeToString(sum[:6]))
 	python := filepath.Join(dir, "bin", "python")
 	complete := filepath.Join(dir, "complete") // written last: a half-made environment is made again
@@ -36,7 +41,7 @@ func (b *bench) peerPython(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.say("installing the peers' pinned packages (scikit-learn; about 60 MB, once)")
+	b.say("installing the peers' pinned packages (%s, once)", what)
 	if err := os.RemoveAll(dir); err != nil {
 		return "", fmt.Errorf("make the peers' environment: %w", err)
 	}
@@ -44,7 +49,7 @@ func (b *bench) peerPython(ctx context.Context) (string, error) {
 		return "", fmt.Errorf("%w\nPython's venv module does not work: install it (Debian: apt-get install python3-venv)", err)
 	}
 	pins := filepath.Join(dir, "pins.txt")
-	if err := os.WriteFile(pins, peerPins, 0o644); err != nil {
+	if err := os.WriteFile(pins, packages, 0o644); err != nil {
 		return "", fmt.Errorf("make the peers' environment: %w", err)
 	}
 	if err := command(ctx, python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", pins); err != nil {

@@ -1,0 +1,196 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"temporal-streaming/internal/dataset"
+	"temporal-streaming/internal/feature"
+	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/training"
+	"temporal-streaming/pipelines"
+)
+
+// handbookFile is where the handbook's data lie beside the repository.
+const handbookFile = "../shared/data/handbook/transactions.parquet"
+
+// features measures the features of the pipeline transactions over the whole of the
+// handbook's data: from columns in memory to features in memory, on one core.
+func (b *bench) features(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("bench features", flag.ContinueOnError)
+	data := flags.String("data", filepath.Join(b.root, handbookFile), "the handbook's transactions as one Parquet file")
+	runs := flags.Int("runs", 5, "of each program; the fastest counts")
+	check := flags.Bool("check", false, "compare every feature of every transaction with polars', bit for bit")
+	peers := flags.Bool("peers", true, "run polars, too")
+	asJSON := flags.Bool("json", false, "one JSON object a line")
+	if err := b.parse(flags, args); err != nil {
+		return err
+	}
+	before := load()
+	b.warnIfBusy()
+	h, err := openHandbook(*data)
+	if err != nil {
+		return err
+	}
+	ours, err := b.ourFeatures(h, *runs)
+	if err != nil {
+		return err
+	}
+	out := &report{bench: "features"}
+	out.add("seconds", ours.seconds.Seconds(), "s")
+	out.add("cpu_seconds", ours.cpu.Seconds(), "s")
+	out.add("rows_per_second", float64(len(h.table.Labels))/ours.seconds.Seconds(), "1/s")
+	out.add("bytes_per_key", float64(ours.bytes)/float64(ours.keys), "B")
+	own := settings{{"data", filepath.Base(*data)}, {"rows", len(h.table.Labels)}, {"features", h.program.Width()}, {"keys", ours.keys}, {"runs", *runs}}
+	if *peers || *check {
+		theirs, err := b.theirFeatures(ctx, h, *data, *runs, *check)
+		if err != nil {
+			return err
+		}
+		out.add("times_polars", theirs.seconds.Seconds()/ours.seconds.Seconds(), "x")
+		out.add("times_polars_cpu", theirs.cpu.Seconds()/ours.cpu.Seconds(), "x")
+		out.add("polars_seconds", theirs.seconds.Seconds(), "s")
+		own = append(own, setting{"polars", theirs.version}, setting{"polars_threads", theirs.threads})
+		if *check {
+			compared, err := h.compare(theirs.features, ours.x)
+			if err != nil {
+				return err
+			}
+			out.add("equal_values", float64(compared), "") // one that differs is an error
+		}
+	}
+	out.settings = append(own, b.machine(before)...)
+	return b.print(out, *asJSON)
+}
+
+// handbook is the data in memory, and the program that computes their features.
+type handbook struct {
+	table   feature.Table
+	program *feature.Program
+}
+
+func openHandbook(path string) (*handbook, error) {
+	d, err := pipelines.Load("transactions")
+	if err != nil {
+		return nil, err
+	}
+	schema, err := feature.Schema(d.StreamSchema())
+	if err != nil {
+		return nil, err
+	}
+	h := &handbook{}
+	if h.program, err = feature.NewProgram(feature.SpecOf(d), schema); err != nil {
+		return nil, err
+	}
+	table, err := readHandbook(path, d)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range schema.Fields() {
+		values, ok := table.Column(f.Name)
+		if !ok {
+			return nil, fmt.Errorf("read %s: no column %s", path, f.Name)
+		}
+		h.table.Columns = append(h.table.Columns, values)
+	}
+	labels, _ := table.Column(d.Label.Column) // the training schema has it
+	for _, v := range labels {
+		label := feature.Negative
+		if v == d.Label.Positive {
+			label = feature.Positive
+		}
+		h.table.Labels = append(h.table.Labels, label)
+	}
+	return h, nil
+}
+
+func readHandbook(path string, d *pipeline.Definition) (dataset.Table, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return dataset.Table{}, fmt.Errorf("open the handbook's data: %w; --data says where they are", err)
+	}
+	defer file.Close() // only read
+	info, err := file.Stat()
+	if err != nil {
+		return dataset.Table{}, fmt.Errorf("open the handbook's data: %w", err)
+	}
+	return dataset.ReadParquet(file, info.Size(), training.Columns(d.TrainingSchema()), dataset.ReadOptions{IgnoreExtra: true})
+}
+
+// measured is the fastest of several runs.
+type measured struct {
+	seconds, cpu time.Duration
+	bytes        int64 // of all states
+	keys         int
+	x            []float64 // [N, F] row-major
+}
+
+// ourFeatures replays on one core. The collector runs between the runs, not within them:
+// the memory that a run takes is the result's.
+func (b *bench) ourFeatures(h *handbook, runs int) (measured, error) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	var best measured
+	for run := range runs {
+		best.x = nil
+		runtime.GC()
+		begin, busy := time.Now(), processorTime()
+		replayed, err := h.program.Replay(h.table, 1)
+		took, used := time.Since(begin), processorTime()-busy
+		if err != nil {
+			return best, err
+		}
+		if run == 0 || took < best.seconds {
+			best.seconds = took
+		}
+		if run == 0 || used < best.cpu {
+			best.cpu = used
+		}
+		best.x, best.bytes, best.keys = replayed.X, 0, 0
+		for _, states := range replayed.States {
+			best.bytes += states[0].Bytes()
+			best.keys += states[0].Keys()
+		}
+		b.say("  run %d: %.3f s, %.3f s of a core", run+1, took.Seconds(), used.Seconds())
+	}
+	return best, nil
+}
+
+// processorTime is what this process has used of all cores.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// compare counts the values that it has compared with the peer's. One that differs in any bit is an error that names it.
+func (h *handbook) compare(theirs map[string][]float64, ours []float64) (int, error) {
+	compared, width := 0, h.program.Width()
+	for f, name := range h.program.Names() {
+		column, ok := theirs[name]
+		if !ok || len(column)*width != len(ours) {
+			return 0, fmt.Errorf("compare features: polars has %d values of %s, want %d", len(column), name, len(ours)/width)
+		}
+		for i, want := range column {
+			if got := ours[i*width+f]; math.Float64bits(got) != math.Float64bits(want) {
+				row := make([]float64, len(h.table.Columns))
+				for c := range row {
+					row[c] = h.table.Columns[c][i]
+				}
+				return 0, fmt.Errorf("compare features: %s of row %d %v: %v, polars has %v", name, i, row, got, want)
+			}
+			compared++
+		}
+	}
+	return compared, nil
+}
