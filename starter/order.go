@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -29,9 +30,27 @@ func (a *app) order(ctx context.Context, name string, o control.Order, headline 
 	if err != nil {
 		return a.orderProblem(ctx, name, err)
 	}
+	if request, ok := o.Request.(job.SeekRequest); ok {
+		completeBefore(receipt, request)
+	}
 	style := a.console.style()
 	a.console.say("%s\n%s", headline(style, receipt), controlTable(style, receipt))
 	return a.emitJSON(receipt)
+}
+
+// completeBefore fills in where partitions stood before a seek that did not name them: the
+// receipt leaves that out, and it is where they stand.
+func completeBefore(r job.ControlReceipt, request job.SeekRequest) {
+	if len(request.Positions) == 0 {
+		return
+	}
+	for _, shard := range r.Shards {
+		for i, p := range shard.Partitions {
+			if !slices.ContainsFunc(request.Positions, func(q job.Position) bool { return q.Partition == p.Partition }) {
+				shard.Partitions[i].Before = p.Offset
+			}
+		}
+	}
 }
 
 // obey has a running stream do something, and minds the workers while it waits.
@@ -69,13 +88,13 @@ func (a *app) orderProblem(ctx context.Context, name string, err error) error {
 		return fail(fmt.Errorf("the stream %s does not run", name), "Start it: starter inference %s.", name)
 	case ctx.Err() != nil:
 		return &problem{
-			what: errors.New("interrupted; the order stands, and shards that have not obeyed yet still will"),
+			what: errors.New("interrupted; the stream has the order and may still carry it out"),
 			next: "See: starter status " + name + ".", code: exitDetached,
 		}
-	case errors.As(err, &refused) && refused.Type == "":
-		return fail(err, "Nothing was changed. `starter status %s` shows how the stream stands.", name)
-	case errors.As(err, &refused) && refused.Type == job.ErrTypeInvalid:
-		return fail(err, "Nothing was changed. Correct what the message names and give the order again.")
+	case errors.As(err, &refused) && (refused.Type == "" || refused.Type == job.ErrTypeInvalid):
+		return fail(refused, "Nothing was changed. How the stream stands: starter status %s.", name)
+	case errors.As(err, &refused):
+		return fail(refused, "%s", nextFor(refused.Type))
 	}
 	return a.temporalProblem(err)
 }

@@ -46,7 +46,11 @@ func (a *app) scale(ctx context.Context, name string, request job.ScaleRequest) 
 		return a.orderProblem(ctx, name, err)
 	}
 	style := a.console.style()
-	a.console.say("%s has %d shards now:\n%s", style.Strong(name), len(receipt.Shards), scaleTable(style, receipt))
+	most := ""
+	if len(receipt.Shards) < request.Shards {
+		most = ", one for each partition, and cannot have more"
+	}
+	a.console.say("%s has %s now%s:\n%s", style.Strong(name), many(len(receipt.Shards), "shard"), most, scaleTable(style, receipt))
 	return a.emitJSON(receipt)
 }
 

@@ -82,6 +82,9 @@ func TestSeekOfSomePartitionsLeavesTheOthers(t *testing.T) {
 	if got := last.Request.(job.SeekRequest).Positions; r.code != exitOK || !reflect.DeepEqual(got, want) {
 		t.Errorf("exit %d, asked %v: %s", r.code, got, r.stderr)
 	}
+	if !strings.Contains(r.out, "2     300     300  stays") { // the receipt's Before is of the partitions that were named
+		t.Errorf("a partition that was not named did not stay: %s", r.out)
+	}
 	for line, says := range map[string]string{
 		"--partition 0 --offset 999":                              "Give an offset from 1000 to 42000.",
 		"--partition 0 --offset 42001":                            "Give an offset from 1000 to 42000.",
