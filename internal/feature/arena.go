@@ -8,12 +8,14 @@ type arena struct {
 	stride int // words of an event
 	chunks [][]uint64
 	next   int      // first free word of the last chunk
+	last   int      // words of the last chunk
 	free   [][]ring // by binary logarithm of the ring's events: rings given back
 	words  int      // of all chunks
 }
 
 const (
-	chunkWords = 1 << 16 // half a mebibyte
+	leastChunk = 1 << 16 // words: half a mebibyte
+	mostChunk  = 1 << 19 // 4 mebibytes, which hold a whole huge page
 	firstRing  = 2       // binary logarithm of the events of a new key's ring
 )
 
@@ -41,15 +43,15 @@ func (a *arena) take(log int) ring {
 		return r
 	}
 	words := a.stride << log
-	if words > chunkWords { // a chunk of its own
-		a.chunks = append(a.chunks, make([]uint64, words))
-		a.words += words
-		a.next = chunkWords // what was left of the chunk before is lost
-		return makeRing(len(a.chunks)-1, 0, log)
-	}
-	if len(a.chunks) == 0 || a.next+words > chunkWords {
-		a.chunks = append(a.chunks, make([]uint64, chunkWords))
-		a.words += chunkWords
+	if a.next+words > a.last { // what is left of the last chunk is lost; as chunks grow with what is there, that is little
+		a.last = max(words, leastChunk)
+		if a.words >= 2*leastChunk {
+			a.last = max(words, mostChunk)
+		}
+		chunk := make([]uint64, a.last)
+		adviseHugePages(chunk)
+		a.chunks = append(a.chunks, chunk)
+		a.words += a.last
 		a.next = 0
 	}
 	r := makeRing(len(a.chunks)-1, a.next, log)

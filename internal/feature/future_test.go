@@ -83,11 +83,11 @@ func TestNoFeatureSeesTheFuture(t *testing.T) {
 				}
 			}
 		}
-		one, err := p.Replay(table, 1)
+		one, err := p.Replay(table, ReplayOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		other, err := p.Replay(changed, 1)
+		other, err := p.Replay(changed, ReplayOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -110,12 +110,12 @@ func TestALabelBeforeItsDelayWouldBeSeen(t *testing.T) {
 	spec.Features = slices.DeleteFunc(spec.Features, func(in Input) bool { return in.Aggregate != pipeline.Share || in.ShiftMS > 0 })
 	p := paymentProgram(t, spec)
 	rows, texts, labels := randomPayments(1, 50, 0)
-	one, err := p.Replay(tableOf(rows, texts, labels), 1)
+	one, err := p.Replay(tableOf(rows, texts, labels), ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	labels[49] = Positive + Negative - labels[49]
-	other, err := p.Replay(tableOf(rows, texts, labels), 1)
+	other, err := p.Replay(tableOf(rows, texts, labels), ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func TestLabelsThatArriveCountFromTheMomentTheyAreKnown(t *testing.T) {
 		Columns: [][]float64{{10, 20, 30, 40, 120}, {1, 1, 1, 1, 1}, {0, 0, 0, 0, 0}, {1, 1, 1, 1, 1}},
 		Texts:   texts, Labels: []Label{Positive, Negative, Unknown, Positive, Positive}, KnownAt: []float64{30, 35, 0, 41, 500},
 	}
-	out, err := p.Replay(table, 1)
+	out, err := p.Replay(table, ReplayOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

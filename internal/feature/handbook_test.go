@@ -76,7 +76,7 @@ func BenchmarkHandbook(b *testing.B) {
 	_, p := transactions(b)
 	b.ResetTimer()
 	for b.Loop() {
-		out, err := p.Replay(table, 1)
+		out, err := p.Replay(table, feature.ReplayOptions{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -24,33 +24,15 @@ func (s *State) append(h []uint64, t int64) {
 	s.marks[markAfter] = mark{head + 1, next}
 	places, marks := h[headerPlaces:], s.marks[markBounds:]
 	for j, distance := range s.stage.bounds {
-		place := stepped(words, mask, uint64(stride), places[j], head, t-distance)
+		cut := t - distance
+		place := places[j]
+		at := int(place&mask) * stride
+		for int64(words[at]) <= cut { // the record itself is later than any cut
+			place++
+			at = int(place&mask) * stride
+		}
 		places[j] = place
-		marks[j] = mark{place, int(place&mask) * stride}
-	}
-}
-
-// stepped moves a place forward to the first event that is later than a cut; the record itself, at the index last, is later
-// than any. How far that is from record to record is as good as random, so the first steps are taken without branches.
-func stepped(words []uint64, mask, stride, place, last uint64, cut int64) uint64 {
-	for {
-		first := int64(words[(place&mask)*stride])
-		second := int64(words[(min(place+1, last)&mask)*stride])
-		third := int64(words[(min(place+2, last)&mask)*stride])
-		var steps uint64
-		if first <= cut {
-			steps = 1
-		}
-		if second <= cut {
-			steps = 2
-		}
-		if third <= cut {
-			steps = 3
-		}
-		place += steps
-		if steps < 3 {
-			return place
-		}
+		marks[j] = mark{place, at}
 	}
 }
 
@@ -82,7 +64,16 @@ func (s *State) makeRoom(h []uint64) {
 // trim moves the base up to the oldest event that a window of a record within the tolerance may begin at.
 func (s *State) trim(h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
-	h[headerBase] = s.after(h, words, mask, int64(h[headerNewest])-s.stage.longest-s.stage.tolerance)
+	oldest := int64(h[headerNewest]) - s.stage.longest - s.stage.tolerance
+	if s.stage.farthest < 0 {
+		h[headerBase] = s.after(h, words, mask, oldest)
+		return
+	}
+	base := h[headerPlaces+s.stage.farthest] // the tolerance reaches a few events further back
+	for base > h[headerBase] && int64(words[int((base-1)&mask)*s.arena.stride]) > oldest {
+		base--
+	}
+	h[headerBase] = base
 }
 
 // resize moves a log to a ring of 2^log events.

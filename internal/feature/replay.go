@@ -44,17 +44,27 @@ func (r *Replayed) Counters() Counters {
 // ErrUnusable is returned when a row of a table cannot become history.
 var ErrUnusable = errors.New("row without a usable time or value")
 
+// ReplayOptions say how a Replay runs; all have defaults.
+type ReplayOptions struct {
+	Workers int       // default 1
+	X       []float64 // memory for the result, such as that of a Replay before; default: new memory
+}
+
 // Replay computes the features of every row of a table as they would have been when it happened: rows become history in the
 // order of their event times, those of one time in the order of the table, and no label counts before it is known. Keys are
 // divided among the workers, which changes no bit of the result.
-func (p *Program) Replay(t Table, workers int) (Replayed, error) {
+func (p *Program) Replay(t Table, o ReplayOptions) (Replayed, error) {
 	if err := p.check(t); err != nil {
 		return Replayed{}, fmt.Errorf("replay history: %w", err)
 	}
 	n := len(t.Columns[0])
-	r := replay{program: p, table: t, order: p.order(t), workers: max(1, workers)}
+	r := replay{program: p, table: t, order: p.order(t), workers: max(1, o.Workers)}
 	r.labels = r.labelOrder()
-	out := Replayed{X: make([]float64, n*p.Width()), States: make([][]*State, len(p.stages))}
+	out := Replayed{X: o.X[:0], States: make([][]*State, len(p.stages))}
+	if out.X = out.X[:min(cap(out.X), n*p.Width())]; len(out.X) < n*p.Width() {
+		out.X = make([]float64, n*p.Width())
+		adviseHugePages(out.X)
+	}
 	for i, stage := range p.stages {
 		for range r.workers {
 			out.States[i] = append(out.States[i], stage.NewState())

@@ -31,6 +31,7 @@ type Stage struct {
 	aggregates []aggregate
 	arriving   bool  // labels count from the moment they are learned
 	longest    int64 // the greatest of bounds
+	farthest   int   // its index; -1: there are none
 	forever    bool  // a window has no beginning: no key is ever forgotten
 }
 
@@ -112,7 +113,7 @@ func (p *Program) stage(spec Spec, schema *record.Schema, key string) (*Stage, e
 	if spec.History == nil {
 		return nil, fmt.Errorf("looks at history, and the spec does not say in which order")
 	}
-	s := &Stage{name: key, tolerance: spec.History.ToleranceMS, arriving: spec.History.Labels == pipeline.AsTheyArrive}
+	s := &Stage{name: key, farthest: -1, tolerance: spec.History.ToleranceMS, arriving: spec.History.Labels == pipeline.AsTheyArrive}
 	var known bool
 	if s.key, known = schema.Index(key); !known {
 		return nil, fmt.Errorf("needs the key %q, which the rows do not have", key)
@@ -205,11 +206,13 @@ func exact(schema *record.Schema, name string, textToo bool) (source, error) {
 
 // bound returns the mark of a distance.
 func (s *Stage) bound(millis int64) int {
-	s.longest = max(s.longest, millis)
 	i := slices.Index(s.bounds, millis)
 	if i < 0 {
 		i = len(s.bounds)
 		s.bounds = append(s.bounds, millis)
+	}
+	if millis >= s.longest {
+		s.longest, s.farthest = millis, i
 	}
 	return markBounds + i
 }

@@ -350,11 +350,11 @@ func TestWorkersShareKeysWithoutChangingABit(t *testing.T) {
 	for _, arrival := range []pipeline.Arrival{pipeline.Delayed, pipeline.AsTheyArrive} {
 		table := tableOf(rows, texts, labels)
 		p := paymentProgram(t, payments(1000, arrival))
-		one, err := p.Replay(table, 1)
+		one, err := p.Replay(table, ReplayOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		three, err := p.Replay(table, 3)
+		three, err := p.Replay(table, ReplayOptions{Workers: 3})
 		if err != nil {
 			t.Fatal(err)
 		}

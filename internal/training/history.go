@@ -67,7 +67,7 @@ func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table, la
 			return nil, err
 		}
 	}
-	replayed, err := program.Replay(t, runtime.GOMAXPROCS(0))
+	replayed, err := program.Replay(t, feature.ReplayOptions{Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", dataset.ErrSchema, err)
 	}
