@@ -82,32 +82,16 @@ func openHandbook(path string) (*handbook, error) {
 	if err != nil {
 		return nil, err
 	}
-	schema, err := feature.Schema(d.StreamSchema())
-	if err != nil {
-		return nil, err
-	}
 	h := &handbook{}
-	if h.program, err = feature.NewProgram(feature.SpecOf(d), schema); err != nil {
+	if h.program, err = feature.ProgramOf(d); err != nil {
 		return nil, err
 	}
 	table, err := readHandbook(path, d)
 	if err != nil {
 		return nil, err
 	}
-	for _, f := range schema.Fields() {
-		values, ok := table.Column(f.Name)
-		if !ok {
-			return nil, fmt.Errorf("read %s: no column %s", path, f.Name)
-		}
-		h.table.Columns = append(h.table.Columns, values)
-	}
-	labels, _ := table.Column(d.Label.Column) // the training schema has it
-	for _, v := range labels {
-		label := feature.Negative
-		if v == d.Label.Positive {
-			label = feature.Positive
-		}
-		h.table.Labels = append(h.table.Labels, label)
+	if h.table, err = feature.TableOf(d, table.Column, table.Texts); err != nil {
+		return nil, err
 	}
 	return h, nil
 }

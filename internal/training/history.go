@@ -34,12 +34,12 @@ func history(d *pipeline.Definition, set job.Dataset, spec feature.Spec, table d
 			m.Y[i], m.W[i] = 1, 1
 		}
 	}
-	m.X, err = vectors(d, spec, sorted, m.Y)
+	m.X, err = vectors(d, spec, sorted)
 	return m, cuts, err
 }
 
 // vectors computes the features of rows in order of time, [N, F] row-major.
-func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table, labels []float32) ([]float32, error) {
+func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table) ([]float32, error) {
 	schema, err := feature.Schema(d.StreamSchema())
 	if err != nil {
 		return nil, err
@@ -48,24 +48,9 @@ func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table, la
 	if err != nil {
 		return nil, err
 	}
-	t := feature.Table{Columns: make([][]float64, schema.Width()), Texts: sorted.Texts, Labels: make([]feature.Label, len(labels))}
-	for c, f := range schema.Fields() {
-		values, ok := sorted.Column(f.Name)
-		if !ok {
-			return nil, fmt.Errorf("%w: no column %q", dataset.ErrSchema, f.Name)
-		}
-		t.Columns[c] = values
-	}
-	for i, y := range labels {
-		t.Labels[i] = feature.Negative
-		if y == 1 {
-			t.Labels[i] = feature.Positive
-		}
-	}
-	if d.Labels == pipeline.AsTheyArrive {
-		if t.KnownAt, err = knownAt(d, sorted); err != nil {
-			return nil, err
-		}
+	t, err := feature.TableOf(d, sorted.Column, sorted.Texts)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", dataset.ErrSchema, err)
 	}
 	replayed, err := program.Replay(t, feature.ReplayOptions{Workers: runtime.GOMAXPROCS(0)})
 	if err != nil {
@@ -73,30 +58,10 @@ func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table, la
 	}
 	width := program.Width()
 	x := make([]float32, len(replayed.X))
-	for i := range labels {
+	for i := range sorted.Len() {
 		if !feature.Round(replayed.X[i*width:(i+1)*width], x[i*width:(i+1)*width]) {
 			return nil, fmt.Errorf("%w: row %d in order of time has a feature that is not a finite number", dataset.ErrSchema, i)
 		}
 	}
 	return x, nil
-}
-
-// knownAt is when each row's label became known: what the data say, or else the label delay after the row.
-func knownAt(d *pipeline.Definition, sorted dataset.Table) ([]float64, error) {
-	column := d.Label.KnownAt
-	if column == "" {
-		column = d.EventTime.Column
-	}
-	times, ok := sorted.Column(column)
-	if !ok {
-		return nil, fmt.Errorf("%w: no column %q", dataset.ErrSchema, column)
-	}
-	if d.Label.KnownAt != "" {
-		return times, nil
-	}
-	known := make([]float64, len(times))
-	for i, t := range times {
-		known[i] = t + d.LabelDelay().Seconds()
-	}
-	return known, nil
 }

@@ -1,0 +1,169 @@
+package feature
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"temporal-streaming/internal/pipeline"
+)
+
+// Explanation says how one feature of one record came about.
+type Explanation struct {
+	Feature string  `json:"feature"`
+	Value   float64 `json:"value"`
+	How     string  `json:"how"`            // in words
+	Rows    []int   `json:"rows,omitempty"` // of the table, in event order: the records in its window, the record itself included where it counts
+}
+
+// Explain says how each feature of a row came about. The values are the engine's own, replayed from the rows that share a key
+// with it; the rows of a window are looked up in the table by key and time, apart from the engine.
+func Explain(d *pipeline.Definition, t Table, row int) ([]Explanation, error) {
+	program, err := ProgramOf(d)
+	if err != nil {
+		return nil, err
+	}
+	if err := program.check(t); err != nil {
+		return nil, fmt.Errorf("explain row %d: %w", row, err)
+	}
+	if row < 0 || row >= len(t.Columns[0]) {
+		return nil, fmt.Errorf("explain row %d: the table has %d rows", row, len(t.Columns[0]))
+	}
+	e := explainer{program: program, table: t, row: row}
+	values, err := e.values()
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Explanation, len(values))
+	for i, f := range SpecOf(d).Features {
+		out[i] = Explanation{Feature: f.Name, Value: values[i]}
+		out[i].How, out[i].Rows = e.how(f)
+	}
+	return out, nil
+}
+
+type explainer struct {
+	program *Program
+	table   Table
+	row     int
+	before  []int // rows in event order up to the row, which is the last
+}
+
+// values replays the rows up to the one that is explained, of its keys only, and returns that one's features.
+func (e *explainer) values() ([]float64, error) {
+	related := Table{Texts: e.table.Texts, Columns: make([][]float64, len(e.table.Columns))}
+	order := e.program.order(e.table)
+	for k := range len(e.table.Columns[0]) {
+		i := k
+		if order != nil {
+			i = order[k]
+		}
+		if e.shares(i) {
+			e.before = append(e.before, i)
+			for c, column := range e.table.Columns {
+				related.Columns[c] = append(related.Columns[c], column[i])
+			}
+			if e.table.Labels != nil {
+				related.Labels = append(related.Labels, e.table.Labels[i])
+			}
+			if e.table.KnownAt != nil {
+				related.KnownAt = append(related.KnownAt, e.table.KnownAt[i])
+			}
+		}
+		if i == e.row {
+			break
+		}
+	}
+	out, err := e.program.Replay(related, ReplayOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("explain row %d: %w", e.row, err)
+	}
+	return out.X[len(out.X)-e.program.Width():], nil
+}
+
+// shares says whether a row has a key of the explained one, or is it.
+func (e *explainer) shares(i int) bool {
+	return i == e.row || slices.ContainsFunc(e.program.stages, func(s *Stage) bool { return e.same(i, s.key) })
+}
+
+func (e *explainer) same(i, column int) bool {
+	return e.table.Columns[column][i] == e.table.Columns[column][e.row]
+}
+
+func (e *explainer) how(f Input) (string, []int) {
+	var how string
+	var rows []int
+	switch {
+	case f.Aggregate != "":
+		how, rows = e.window(f)
+	case f.Operation != "":
+		how = fmt.Sprintf("%s of %s and %s", f.Operation, f.Left, f.Right)
+	case f.Calendar != "":
+		how = fmt.Sprintf("%s of %s in %s", f.Calendar, f.Column, zoneName(f.Zone))
+		if f.Calendar == pipeline.Night {
+			how += fmt.Sprintf(", hours %d to %d", f.FirstHour, f.LastHour)
+		}
+	default:
+		how = "the column " + f.Column
+	}
+	if f.Transform != pipeline.Identity {
+		how = string(f.Transform) + " of " + how
+	}
+	return how, rows
+}
+
+func zoneName(zone string) string {
+	if zone == "" {
+		return "UTC"
+	}
+	return zone
+}
+
+// window describes an aggregate, and lists the rows that it looks at.
+func (e *explainer) window(f Input) (string, []int) {
+	stage := e.program.stages[slices.IndexFunc(e.program.stages, func(s *Stage) bool { return s.name == f.Key })]
+	times := e.table.Columns[stage.time]
+	end := times[e.row] - float64(f.ShiftMS)/1000
+	start := end - float64(f.WindowMS)/1000
+	var rows []int
+	positives := 0
+	for _, i := range e.before {
+		if !e.same(i, stage.key) || times[i] > end || f.WindowMS > 0 && times[i] <= start {
+			continue
+		}
+		rows = append(rows, i)
+		if e.table.Labels != nil && e.table.Labels[i] == Positive && (e.table.KnownAt == nil || e.table.KnownAt[i] <= times[e.row]) {
+			positives++
+		}
+	}
+	what := string(f.Aggregate)
+	if f.Column != "" {
+		what += " of " + f.Column
+	}
+	from := "the first record"
+	if f.WindowMS > 0 {
+		from = instant(start)
+	}
+	how := fmt.Sprintf("%s, %s %s, in (%s, %s]: %d records", what, f.Key, e.keyText(stage), from, instant(end), len(rows))
+	if f.Aggregate == pipeline.Share || f.Aggregate == pipeline.Positives {
+		how += fmt.Sprintf(", %d of them known to be positive", positives)
+	}
+	if f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean {
+		how += ", compared with those before the record"
+	}
+	return how, rows
+}
+
+func (e *explainer) keyText(s *Stage) string {
+	v := e.table.Columns[s.key][e.row]
+	if s.keyIsText {
+		return fmt.Sprintf("%q", e.table.Texts.At(v))
+	}
+	return fmt.Sprintf("%d", int64(v))
+}
+
+func instant(seconds float64) string {
+	return strings.TrimSuffix(time.UnixMilli(int64(seconds*1000)).UTC().Format(time.RFC3339Nano), "Z") + "Z"
+}
+
