@@ -166,4 +166,3 @@ func (e *explainer) keyText(s *Stage) string {
 func instant(seconds float64) string {
 	return strings.TrimSuffix(time.UnixMilli(int64(seconds*1000)).UTC().Format(time.RFC3339Nano), "Z") + "Z"
 }
-

@@ -73,7 +73,7 @@ func (d *Definition) kept(s Stage) string {
 		}
 		window, _ := f.Window().Duration() // valid
 		if before, _ := longest.Duration(); window+d.ShiftOf(f) > before {
-			longest = Span(fmt.Sprintf("%ds", int64((window+d.ShiftOf(f)).Seconds())))
+			longest = Span(fmt.Sprintf("%ds", int64((window + d.ShiftOf(f)).Seconds())))
 		}
 	}
 	return longest.short() + " and the tolerance of " + string(d.EventTime.Tolerance)
