@@ -80,7 +80,7 @@ func (a *app) lettersProblem(d desk, err error) error {
 	case errors.Is(err, stream.ErrUnsettled):
 		return fail(err, "Nothing was done. It ends within a minute: try again, or wait for it with --timeout 2m.")
 	case errors.Is(err, stream.ErrOvertaken):
-		return fail(err, "What was committed before stands, the rest was left alone. See: starter dlq list %s.", name)
+		return fail(fmt.Errorf("%w and took over", stream.ErrOvertaken), "What was committed before stands, the rest was left alone. See: starter dlq list %s.", name)
 	case errors.Is(err, stream.ErrUndecided):
 		return fail(err, "See what was done: starter dlq list %s --all. To repeat the command does no harm: what is resolved is refused.", name)
 	case errors.Is(err, stream.ErrNoLetter):

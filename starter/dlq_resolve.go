@@ -175,7 +175,9 @@ func (a *app) resolve(ctx context.Context, d desk, action stream.Action, o choic
 			answer.Refused++
 		}
 	}
-	a.console.say("%s", resolvedScreen(a.console.style(), name, action, answer))
+	if err == nil || len(done) > 0 {
+		a.console.say("%s", resolvedScreen(a.console.style(), name, action, answer))
+	}
 	if err := errors.Join(a.emitJSON(answer), a.lettersProblem(d, err)); err != nil {
 		return err
 	}

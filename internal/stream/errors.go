@@ -32,11 +32,16 @@ func (e *OffsetLost) Error() string {
 	switch {
 	case e.First > e.Committed:
 		return at + fmt.Sprintf("; %d records were deleted before they were scored (retention is shorter than the backlog);"+
-			" to accept that, set the group's offset of this partition to %d", e.First-e.Committed, e.First)
+			" to accept that, set the group's offset of this partition to %d"+e.seek(e.First), e.First-e.Committed, e.First)
 	case e.End >= 0 && e.End < e.Committed:
-		return at + "; the topic was made anew or has lost its end; check it, then set the group's offset of this partition"
+		return at + "; the topic was made anew or has lost its end; check it, then set the group's offset of this partition" + e.seek(e.First)
 	}
 	return at + "; check the topic, then set the group's offset of this partition"
+}
+
+// seek is the command that does it.
+func (e *OffsetLost) seek(to int64) string {
+	return fmt.Sprintf(" (starter seek PIPELINE --partition %d --offset %d --reason WHY)", e.Partition, max(0, to))
 }
 
 func (e *OffsetLost) Is(target error) bool { return target == ErrOffsetLost }
