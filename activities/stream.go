@@ -83,6 +83,8 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 		s.Metrics.Observe(req.Plan.Pipeline, req.Shard.ID, p)
 		activity.RecordHeartbeat(ctx, progress(p))
 	})
+	// The last report may have come at the same moment as the end: the fault in it counts.
+	s.Metrics.Observe(req.Plan.Pipeline, req.Shard.ID, last)
 	result, err := s.ended(key, outcome, last, err)
 	if !s.Host.Runs(key) {
 		s.Metrics.Forget(req.Plan.Pipeline, req.Shard.ID)
@@ -148,7 +150,8 @@ func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress,
 	case outcome == stream.LoopEnded:
 		return job.Segment{}, mapped(err)
 	case outcome == stream.LoopStuck:
-		s.Logger.Error("a loop is stuck; another one takes its place, and fences it", "shard", key, "error", err)
+		s.Logger.Error("a loop is stuck; another one takes its place, and fences it", "shard", key, "error", err,
+			"fault", string(stream.FaultStuck), "do", "nothing now; if it happens again, restart this worker and look at the record that the error names")
 		return job.Segment{}, mapped(err)
 	case errors.Is(err, errWorkerStops):
 		return s.drained(key, job.EndLeaving)
