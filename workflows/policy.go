@@ -80,7 +80,7 @@ func leasing(ctx workflow.Context, summary string) workflow.Context {
 func leasingFrom(ctx workflow.Context, worker job.Lease, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              worker.Queue,
-		ScheduleToStartTimeout: 600 * time.Millisecond,
+		ScheduleToStartTimeout: 400 * time.Millisecond,
 		StartToCloseTimeout:    time.Second,
 		RetryPolicy:            once(),
 		Summary:                summary,
@@ -97,7 +97,7 @@ func segment(ctx workflow.Context, lease job.Lease, lasts time.Duration, summary
 		TaskQueue:              lease.Queue,
 		ScheduleToStartTimeout: 2 * time.Second,
 		StartToCloseTimeout:    lasts + drain,
-		HeartbeatTimeout:       2500 * time.Millisecond,
+		HeartbeatTimeout:       2 * time.Second,
 		WaitForCancellation:    true,
 		RetryPolicy:            once(),
 		Summary:                summary,
