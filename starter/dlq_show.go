@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -192,6 +191,3 @@ func traceText(s screen.Style, name string, r stream.Retried, t stream.Trace) st
 	}
 	return "dealt with; its prediction is not in the output topic (any more)"
 }
-
-// resolvedBefore reports that an outcome is a refusal because of an earlier decision.
-func resolvedBefore(r stream.Resolved) bool { return errors.Is(r.Err, stream.ErrResolved) }
