@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"temporal-streaming/internal/stream/crossing"
 
@@ -58,7 +59,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		return nil, nil, fmt.Errorf("make producer: %w", err)
 	}
 	go w.forward(p.Logs())
-	snk := &producer{confluent: w, p: p, from: src, barrier: make(chan chan struct{}), done: make(chan struct{})}
+	snk := &producer{confluent: w, p: p, from: src, settle: settling{wait: settleFirst}, barrier: make(chan chan struct{}), done: make(chan struct{})}
 	go snk.watch()
 	if err := w.cross(src, snk); err != nil {
 		snk.close()
@@ -67,6 +68,8 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 	}
 	return src, snk, nil
 }
+
+func (w *confluent) overlaps() bool { return true }
 
 // cross lets records cross in batches, unless the options or the client that is linked are
 // against it. Then the public calls do the same, slower.
@@ -103,7 +106,7 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 	m := kafka.ConfigMap{
 		"enable.idempotence":           true,
 		"retry.backoff.ms":             2, // the default of 100 ms is waited for after most commits
-		"linger.ms":                    5, // commit flushes; in between this halves the broker's work
+		"linger.ms":                    int(w.linger().Milliseconds()),
 		"batch.num.messages":           10000,
 		"batch.size":                   batch,
 		"message.max.bytes":            largestRecord,
@@ -125,6 +128,12 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 	}
 	return m
 }
+
+// linger is how long a batch waits to become full. Every commit sends what waits at once,
+// so this is only for a transaction that stays open for long. A few milliseconds were worse:
+// a batch that is due while another is under way makes the client's thread spin, which
+// takes the core that the broker needs for its answer.
+func (w *confluent) linger() time.Duration { return min(time.Second, w.TransactionTimeout/10) }
 
 // statistics hands what a client tells about itself on.
 func (w *confluent) statistics(text string) {

@@ -20,7 +20,7 @@ type producer struct {
 	batch *crossing.Sender    // nil: the public calls
 	msg   kafka.Message       // of the public calls, reused: Produce copies it
 
-	committed time.Time // when the last commit returned
+	settle settling
 
 	failure atomic.Pointer[failure] // the first delivery that failed
 	largest atomic.Int64            // of the records refused for their size
@@ -40,23 +40,30 @@ func (s *producer) watch() {
 			if !open {
 				return
 			}
-			switch e := e.(type) {
-			case *kafka.Message:
-				if err := e.TopicPartition.Error; err != nil {
-					s.failure.CompareAndSwap(nil, &failure{err})
-				}
-			case kafka.Error:
-				if e.IsFatal() {
-					s.failure.CompareAndSwap(nil, &failure{e})
-				} else {
-					s.note(e)
-				}
-			case *kafka.Stats:
-				s.statistics(e.String())
-			}
+			s.event(e)
 		case reached := <-s.barrier:
+			for len(s.p.Events()) > 0 { // nobody else takes any
+				s.event(<-s.p.Events())
+			}
 			close(reached)
 		}
+	}
+}
+
+func (s *producer) event(e kafka.Event) {
+	switch e := e.(type) {
+	case *kafka.Message:
+		if err := e.TopicPartition.Error; err != nil {
+			s.failure.CompareAndSwap(nil, &failure{err})
+		}
+	case kafka.Error:
+		if e.IsFatal() {
+			s.failure.CompareAndSwap(nil, &failure{e})
+		} else {
+			s.note(e)
+		}
+	case *kafka.Stats:
+		s.statistics(e.String())
 	}
 }
 
@@ -96,22 +103,13 @@ func (s *producer) topic(to destination) *string {
 	return &s.Output
 }
 
-// settle is how long after a commit the next transaction begins at the earliest. The broker
-// answers a commit before it has written the markers, and refuses the next transaction's
-// partitions until it has; the client then waits 20 ms before it asks again. Records that
-// come meanwhile wait in the consumer's queue, so nothing is lost but these 2 ms, and a
-// steady 1,000/s is committed about a third sooner.
-const settle = 2 * time.Millisecond
-
 func (s *producer) begin() error {
 	s.failure.Store(nil)
 	s.largest.Store(0)
 	if s.Delivery != ExactlyOnce {
 		return nil
 	}
-	if early := settle - time.Since(s.committed); early > 0 {
-		time.Sleep(early)
-	}
+	s.settle.pause()
 	return s.cause(s.p.BeginTransaction())
 }
 
@@ -153,7 +151,7 @@ func (s *producer) handOver(ctx context.Context, call func() error) error {
 		case ctx.Err() != nil:
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
-		s.p.Flush(10)
+		s.flush(10 * time.Millisecond)
 		s.wait()
 	}
 }
@@ -167,76 +165,6 @@ func (s *producer) produce(r *outgoing) error {
 		s.msg.Headers = append(s.msg.Headers, kafka.Header{Key: h.key, Value: h.value})
 	}
 	return s.p.Produce(&s.msg, nil)
-}
-
-func (s *producer) commit(ctx context.Context, next []int64, notes []string) error {
-	parts := make([]kafka.TopicPartition, len(next))
-	for i, p := range s.from.parts {
-		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i]), Metadata: &notes[i]}
-	}
-	if s.Delivery != ExactlyOnce {
-		return s.acknowledge(ctx, parts)
-	}
-	group, err := s.from.c.GetConsumerGroupMetadata()
-	if err != nil {
-		return err
-	}
-	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
-		return s.sized(s.cause(err))
-	}
-	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
-	s.committed = time.Now()
-	return s.sized(s.cause(err))
-}
-
-// acknowledge is the commit without transactions: everything sent is on the broker, then
-// the offsets follow.
-func (s *producer) acknowledge(ctx context.Context, next []kafka.TopicPartition) error {
-	for s.p.Flush(100) > 0 {
-		if ctx.Err() != nil {
-			return fmt.Errorf("%d records are not acknowledged: %w", s.p.Len(), ctx.Err())
-		}
-		if f := s.failure.Load(); f != nil {
-			break
-		}
-	}
-	// Flush returns when the events are taken from the client's queue, but watch may still
-	// hold the last of them. It takes part in this only after it has dealt with that one.
-	reached := make(chan struct{})
-	select {
-	case s.barrier <- reached:
-		<-reached
-	case <-s.done:
-	}
-	if f := s.failure.Load(); f != nil {
-		return s.sized(f.err)
-	}
-	return s.again(ctx, func(context.Context) error {
-		_, err := s.from.c.CommitOffsets(next)
-		return err
-	})
-}
-
-// again repeats a call while the client says that it may be repeated. The client waits for
-// one broker's answer as long as a call may take, so no call may take all the time there is.
-func (s *producer) again(ctx context.Context, call func(context.Context) error) error {
-	attempt := func() error {
-		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
-		defer cancel()
-		return call(ctx)
-	}
-	for {
-		err := attempt()
-		if err == nil || !retryable(err) {
-			return err
-		}
-		s.note(err) // people may see why a commit takes its time
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }
 
 func (s *producer) abort(ctx context.Context) {

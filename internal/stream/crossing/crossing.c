@@ -21,6 +21,7 @@ const char *crossing_missing(void) {
             NEEDED(rd_kafka_producev),      NEEDED(rd_kafka_last_error),
             NEEDED(rd_kafka_headers_new),   NEEDED(rd_kafka_headers_destroy),
             NEEDED(rd_kafka_header_add),    NEEDED(rd_kafka_event_stats),
+            NEEDED(rd_kafka_flush),
         };
         for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
                 if (!needed[i].function)

@@ -37,6 +37,7 @@ CROSSING_WEAK int rd_kafka_produce(rd_kafka_topic_t *rkt, int32_t partition, int
                                    const void *key, size_t keylen, void *msg_opaque);
 CROSSING_WEAK int rd_kafka_producev(rd_kafka_t *rk, ...);
 CROSSING_WEAK int rd_kafka_last_error(void);
+CROSSING_WEAK int rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
 CROSSING_WEAK rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count);
 CROSSING_WEAK void rd_kafka_headers_destroy(rd_kafka_headers_t *hdrs);
 CROSSING_WEAK int rd_kafka_header_add(rd_kafka_headers_t *hdrs, const char *name, ssize_t name_size,

@@ -44,5 +44,6 @@ func (*Sender) Full() bool                     { return false }
 func (*Sender) Add(int, int32, []byte, []byte) {}
 func (*Sender) Header(string, []byte)          {}
 func (*Sender) Send() error                    { return errElsewhere }
+func (*Sender) Flush(time.Duration) bool       { return false }
 func (*Sender) Forget()                        {}
 func (*Sender) Close()                         {}

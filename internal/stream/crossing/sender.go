@@ -10,6 +10,7 @@ import "C"
 
 import (
 	"fmt"
+	"time"
 	"unsafe"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -107,6 +108,14 @@ func (s *Sender) Send() error {
 	}
 	s.Forget()
 	return nil
+}
+
+// Flush waits until everything that was sent has been acknowledged or has failed, and the
+// producer's events about it are taken; at most wait. Nothing lingers meanwhile. It answers
+// whether all is done. Unlike the producer's own Flush it takes no events, and therefore
+// returns at once when there are no more.
+func (s *Sender) Flush(wait time.Duration) bool {
+	return C.rd_kafka_flush(s.c.rk, C.int((wait+time.Millisecond-1)/time.Millisecond)) == 0
 }
 
 // Forget drops what was added, and memory beyond what batches usually need.

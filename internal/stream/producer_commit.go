@@ -1,0 +1,110 @@
+package stream
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+func (s *producer) commit(ctx context.Context, next []int64, notes []string) error {
+	parts := make([]kafka.TopicPartition, len(next))
+	for i, p := range s.from.parts {
+		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i]), Metadata: &notes[i]}
+	}
+	if s.Delivery != ExactlyOnce {
+		return s.acknowledge(ctx, parts)
+	}
+	group, err := s.from.c.GetConsumerGroupMetadata()
+	if err != nil {
+		return err
+	}
+	begun := time.Now()
+	// The broker takes the records while it takes the offsets; one after the other would
+	// make every commit longer by the time of a request or two.
+	defer s.drain()()
+	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
+		return s.sized(s.cause(err))
+	}
+	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
+	s.settle.committed(time.Since(begun))
+	return s.sized(s.cause(err))
+}
+
+// drain begins to send what still lingers, until all is acknowledged or stop is called.
+func (s *producer) drain() (stop func()) {
+	if s.batch == nil {
+		return func() {} // the client's own commit does it, later
+	}
+	var stopped atomic.Bool
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for !stopped.Load() && !s.batch.Flush(20*time.Millisecond) {
+		}
+	}()
+	return func() {
+		stopped.Store(true)
+		<-done
+	}
+}
+
+// acknowledge is the commit without transactions: everything sent is on the broker, then
+// the offsets follow.
+func (s *producer) acknowledge(ctx context.Context, next []kafka.TopicPartition) error {
+	for !s.flush(100 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return fmt.Errorf("%d records are not acknowledged: %w", s.p.Len(), ctx.Err())
+		}
+		if f := s.failure.Load(); f != nil {
+			break
+		}
+	}
+	// What was acknowledged may have left the client's queue and still be on its way to
+	// watch, which takes part in this only after it has dealt with all of it.
+	reached := make(chan struct{})
+	select {
+	case s.barrier <- reached:
+		<-reached
+	case <-s.done:
+	}
+	if f := s.failure.Load(); f != nil {
+		return s.sized(f.err)
+	}
+	return s.again(ctx, func(context.Context) error {
+		_, err := s.from.c.CommitOffsets(next)
+		return err
+	})
+}
+
+// flush waits until everything sent is acknowledged or has failed, and answers whether it is.
+func (s *producer) flush(wait time.Duration) bool {
+	if s.batch != nil {
+		return s.batch.Flush(wait)
+	}
+	return s.p.Flush(int(wait.Milliseconds())) == 0
+}
+
+// again repeats a call while the client says that it may be repeated. The client waits for
+// one broker's answer as long as a call may take, so no call may take all the time there is.
+func (s *producer) again(ctx context.Context, call func(context.Context) error) error {
+	attempt := func() error {
+		ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+		defer cancel()
+		return call(ctx)
+	}
+	for {
+		err := attempt()
+		if err == nil || !retryable(err) {
+			return err
+		}
+		s.note(err) // people may see why a commit takes its time
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
