@@ -27,6 +27,7 @@ type childSpec struct {
 	MaxBatch                                      int
 	CommitInterval                                time.Duration
 	GateAt                                        int // before this batch, counted from 1, wait for a line on stdin
+	PublicCalls                                   bool
 }
 
 const (
@@ -62,7 +63,7 @@ func child(text string) int {
 	p := &gated{Engine: engine(childFailure{}, spec.Topic, nil), at: spec.GateAt}
 	l, err := NewLoop(Options{
 		Kafka: Kafka{Brokers: spec.Brokers}, Pipeline: spec.Pipeline, Topic: spec.Topic, Partitions: spec.Partitions,
-		Output: spec.Output, DeadLetters: spec.DeadLetters, MaxBatch: spec.MaxBatch, CommitInterval: spec.CommitInterval,
+		Output: spec.Output, DeadLetters: spec.DeadLetters, MaxBatch: spec.MaxBatch, CommitInterval: spec.CommitInterval, PublicCalls: spec.PublicCalls,
 	}, p)
 	if err == nil {
 		_, err = l.Run(context.Background())
@@ -106,7 +107,7 @@ func spawn(t *testing.T, o Options, gateAt int) *process {
 	t.Helper()
 	spec, err := json.Marshal(childSpec{
 		Brokers: o.Kafka.Brokers, Pipeline: o.Pipeline, Topic: o.Topic, Output: o.Output, DeadLetters: o.DeadLetters,
-		Partitions: o.Partitions, MaxBatch: o.MaxBatch, CommitInterval: o.CommitInterval, GateAt: gateAt,
+		Partitions: o.Partitions, MaxBatch: o.MaxBatch, CommitInterval: o.CommitInterval, PublicCalls: o.PublicCalls, GateAt: gateAt,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func (s *session) obey(ctx context.Context) error {
 	default:
 		return nil
 	}
-	if err := s.commit(ctx); err != nil {
+	if err := s.finish(ctx); err != nil {
 		a.answer <- answer{err: err}
 		return err
 	}

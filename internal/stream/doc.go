@@ -34,6 +34,7 @@
 //	checkpoint, err := loop.Run(ctx) // until ctx is done: then it drains and returns
 //
 // A reader of the source starts at loop.go (the life of a loop), then session.go (one
-// pair of clients), emit.go (results), then wire.go, which is all that the loop knows of
-// Kafka, with consumer.go and producer.go behind it.
+// pair of clients), emit.go (results), commit.go (which overlaps with scoring), then
+// wire.go, which is all that the loop knows of Kafka, with consumer.go and producer.go
+// behind it, and package crossing behind those.
 package stream

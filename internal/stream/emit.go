@@ -95,6 +95,9 @@ func (s *session) reject(m *record.Message, reason record.Reason, detail string)
 }
 
 func (s *session) deliver(ctx context.Context) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
 	// As with the commit, the end of ctx does not cut a batch in two.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TransactionTimeout)
 	defer cancel()

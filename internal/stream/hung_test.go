@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,7 +15,7 @@ import (
 // hangs is a broker of which one commit hangs, whatever its context says.
 type hangs struct {
 	*fakeKafka
-	once   bool
+	once   atomic.Bool
 	free   chan struct{}
 	closed chan struct{}
 }
@@ -31,8 +32,8 @@ type hangingSink struct {
 }
 
 func (s *hangingSink) commit(ctx context.Context, next []int64, notes []string) error {
-	if !s.hangs.once && next[0] > 0 {
-		s.hangs.once, s.hung = true, true
+	if next[0] > 0 && s.hangs.once.CompareAndSwap(false, true) {
+		s.hung = true
 		<-s.hangs.free
 		return errors.New("came back")
 	}

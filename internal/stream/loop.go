@@ -172,9 +172,13 @@ func (l *Loop) await(ctx context.Context, timeout time.Duration, call func(conte
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- call(ctx) }()
+	return l.watch(ctx.Done(), done)
+}
+
+// watch waits for the answer of a call whose time ends with ended, and reports progress.
+func (l *Loop) watch(ended <-chan struct{}, done <-chan error) error {
 	tick := time.NewTicker(l.ProgressInterval)
 	defer tick.Stop()
-	ended := ctx.Done()
 	var overdue <-chan time.Time
 	for {
 		select {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // session is one pair of clients. Invariant: next is what a commit now would commit, and
-// everything between the loop's next and it has been sent in the transaction in hand.
+// everything between the loop's next and it has been sent, in the transaction in hand or in
+// the one whose commit is on its way.
 type session struct {
 	*Loop
 	src source
@@ -22,8 +24,9 @@ type session struct {
 	end    []int64  // of each of Partitions, when the session opened
 	inHand bool     // a transaction is open
 	began  time.Time
-	cost   time.Duration // of a commit, smoothed
+	cost   time.Duration // what the loop waits for a commit, smoothed
 	txn    Counts        // of the transaction in hand
+	flight flight
 
 	in      []record.Message
 	out     score.Output
@@ -92,8 +95,14 @@ func (s *session) pin(ctx context.Context) error {
 	return s.snk.commit(ctx, s.next, s.texts)
 }
 
-// run scores until ctx is done or something fails.
+// run scores until ctx is done or something fails. Either way no commit is on its way when
+// it returns; one that failed says more than what failed after it.
 func (s *session) run(ctx context.Context) error {
+	err := s.work(ctx)
+	return errors.Join(s.land(ctx), err)
+}
+
+func (s *session) work(ctx context.Context) error {
 	s.reply()
 	for ctx.Err() == nil {
 		if err := s.obey(ctx); err != nil {
@@ -107,7 +116,7 @@ func (s *session) run(ctx context.Context) error {
 		}
 	}
 	s.state = StateDraining
-	return s.commit(ctx)
+	return s.finish(ctx)
 }
 
 // report publishes progress, if it is due, with the ends of the log as fetched last. It
@@ -128,7 +137,9 @@ const idleWait = 100 * time.Millisecond
 
 func (s *session) step(ctx context.Context) error {
 	wait := idleWait
-	if s.inHand {
+	if s.flight.done != nil {
+		wait = time.Millisecond // if nothing is there to be scored meanwhile, the commit is waited for
+	} else if s.inHand {
 		wait = min(wait, max(time.Millisecond, s.deadline()-elapsed(s.began, s.Now())))
 	}
 	in := s.in[:0]
@@ -152,10 +163,17 @@ func (s *session) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.inHand || elapsed(s.began, s.Now()) < s.deadline() && !s.caughtUp(len(in)) {
+	if !s.inHand && s.flight.done == nil {
 		return nil
 	}
-	return s.commit(ctx)
+	idle := s.caughtUp(len(in))
+	if s.inHand && (idle || elapsed(s.began, s.Now()) >= s.deadline()) {
+		s.commit(ctx)
+	}
+	if idle || len(in) == 0 || !s.wire.overlaps() {
+		return s.land(ctx) // there is nothing to do meanwhile
+	}
+	return nil
 }
 
 // allowance is how many records the orders allow to be read now.
@@ -166,13 +184,11 @@ func (s *session) allowance() int {
 	return s.pace.allow(s.Now(), s.MaxBatch)
 }
 
-// take scores a batch and sends the results, within the transaction in hand.
+// take scores a batch and sends the results. The transaction begins when the first of them
+// are to be sent, which is after the commit that is on its way has landed.
 func (s *session) take(ctx context.Context, in []record.Message) error {
 	if !s.inHand {
-		if err := s.snk.begin(); err != nil {
-			return fmt.Errorf("begin %s: %w", s.id(), err)
-		}
-		s.inHand, s.began = true, s.Now()
+		s.began = s.Now()
 	}
 	if err := s.score(ctx, in); err != nil {
 		return err
@@ -212,44 +228,6 @@ func (s *session) look() {
 	for i, p := range s.Partitions {
 		s.ends[i] = max(s.ends[i], s.src.end(p))
 	}
-}
-
-// commitTimeout bounds a commit. New clients are cheap: they cost a second, and what was not
-// committed is read again. So it is short; but a broker that restarts should not cost the
-// clients that would have found it again.
-const commitTimeout = 12 * time.Second
-
-// commit ends the transaction in hand, if there is one. The end of ctx does not abort it.
-func (s *session) commit(ctx context.Context) error {
-	if !s.inHand {
-		return nil
-	}
-	start := s.Now()
-	err := s.await(context.WithoutCancel(ctx), commitTimeout, func(ctx context.Context) error {
-		return s.snk.commit(ctx, s.next, s.texts)
-	})
-	if err != nil {
-		return fmt.Errorf("commit %s: %w", s.id(), err)
-	}
-	now := s.Now()
-	s.cost += (min(elapsed(start, now), s.TransactionTimeout) - s.cost) / 4
-	s.inHand = false
-	s.hand.empty()
-	s.committed(now, s.next, s.txn, s.stamps)
-	s.txn, s.stamps = Counts{}, s.stamps[:0]
-	return s.print()
-}
-
-func (s *session) print() error {
-	if len(s.printed) == 0 {
-		return nil
-	}
-	_, err := s.Console.Write(s.printed)
-	s.printed = s.printed[:0]
-	if err != nil {
-		s.note(fmt.Errorf("%w: %w", errConsole, err)) // committed already: not a reason to score them again
-	}
-	return nil
 }
 
 // id names the session in errors.

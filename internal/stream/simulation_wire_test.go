@@ -42,6 +42,9 @@ func (s *simulated) dial(limits) (source, sink, error) {
 
 type simSource struct{ *simulated }
 
+// overlaps is false: a seed decides which call comes next.
+func (s *simulated) overlaps() bool { return false }
+
 func (s *simSource) committed(context.Context) ([]mark, error) {
 	if err := s.actor.enter("committed"); err != nil {
 		return nil, err

@@ -13,6 +13,8 @@ import (
 type wire interface {
 	// dial makes a pair of clients. It does not wait for a broker.
 	dial(limits limits) (source, sink, error)
+	// overlaps tells whether the source may be polled while the sink commits.
+	overlaps() bool
 }
 
 // limits are what a session learned the hard way; zero values mean no limit.
