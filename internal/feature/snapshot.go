@@ -1,0 +1,158 @@
+package feature
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// A snapshot is magic and version, and then, as one zstd stream: the digest of what the stage computes from, the state, and the
+// SHA-256 of all of the stream before it. Whole numbers are varints; an event's time and totals are written as
+// differences to the event before, so that most take a byte or two. Later versions of the program read version 1.
+const (
+	snapshotMagic   = "TSSTATE\x00"
+	snapshotVersion = 1
+)
+
+var (
+	// ErrSnapshot is returned for bytes that are no whole snapshot: torn, damaged, or of another program.
+	ErrSnapshot = errors.New("corrupt snapshot")
+	// ErrDefinition is returned for a snapshot of other features: the state must be built anew from the records.
+	ErrDefinition = errors.New("the snapshot is of other features")
+)
+
+// Digest names what a state of the stage consists of: key, windows, totals and values. Stages of one digest can read each
+// other's snapshots; a change of names, of the model or of other stages does not change it.
+func (s *Stage) Digest() [sha256.Size]byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "key %q text %v time %d tolerance %d arriving %v forever %v\n", s.name, s.keyIsText, s.time, s.tolerance, s.arriving, s.forever)
+	fmt.Fprintf(&b, "bounds %v\n", s.bounds)
+	for _, t := range s.totals {
+		fmt.Fprintf(&b, "total %d of %d %v\n", t.kind, t.of.column, t.of.scale)
+	}
+	for _, v := range s.values {
+		fmt.Fprintf(&b, "value %d %v %v\n", v.column, v.scale, v.text)
+	}
+	return sha256.Sum256(b.Bytes())
+}
+
+// Snapshot writes the state. The same state gives the same bytes. The state must not change meanwhile.
+func (s *State) Snapshot(w io.Writer) error {
+	fail := func(err error) error { return fmt.Errorf("write snapshot of %s: %w", s.stage.name, err) }
+	head := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), snapshotVersion)
+	if _, err := w.Write(head); err != nil {
+		return fail(err)
+	}
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	if err != nil {
+		return fail(err)
+	}
+	sum := sha256.New()
+	out := newSnapshotWriter(io.MultiWriter(z, sum))
+	digest := s.stage.Digest()
+	out.bytes(digest[:])
+	s.write(out)
+	if err := out.flush(); err != nil {
+		return fail(err)
+	}
+	if _, err := z.Write(sum.Sum(nil)); err != nil {
+		return fail(err)
+	}
+	if err := z.Close(); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+func (s *State) write(out *snapshotWriter) {
+	c, w := s.counters, s.sweep
+	for _, v := range []uint64{c.Records, c.Reordered, c.Late, c.Unusable, c.Strayed, c.Forgotten,
+		uint64(w.low), uint64(w.within), uint64(w.clock), uint64(w.hand), uint64(w.due)} {
+		out.number(v)
+	}
+	out.number(uint64(len(s.vacant)))
+	for _, slot := range s.vacant {
+		out.number(uint64(slot))
+	}
+	out.number(uint64(s.slots))
+	for slot := range s.slots {
+		h := s.header(slot)
+		if h[headerNewest] == never {
+			out.number(0)
+			continue
+		}
+		out.number(1)
+		if s.stage.keyIsText {
+			out.number(uint64(len(s.texts[slot])))
+			out.bytes(s.texts[slot])
+		} else {
+			out.difference(h[headerKey])
+		}
+		s.trim(h) // what no window reaches any more is not worth its bytes
+		s.writeLog(out, h)
+	}
+}
+
+// writeLog writes the events of a key, the open one included.
+func (s *State) writeLog(out *snapshotWriter, h []uint64) {
+	out.number(h[headerBase])
+	out.number(h[headerHead] - h[headerBase])
+	out.difference(h[headerNewest])
+	words, mask := s.arena.ring(ring(h[headerRing]))
+	stride, totals := s.arena.stride, len(s.stage.totals)
+	before := make([]uint64, 1+totals)
+	for i := h[headerBase]; i <= h[headerHead]; i++ {
+		event := words[int(i&mask)*stride:][:stride]
+		from := 0
+		if i == h[headerHead] {
+			from = 1 // it has no time yet, nor values
+		}
+		for w := from; w <= totals; w++ {
+			out.difference(event[w] - before[w])
+			before[w] = event[w]
+		}
+		if i < h[headerHead] {
+			for _, v := range event[1+totals:] {
+				out.difference(v)
+			}
+		}
+	}
+}
+
+type snapshotWriter struct {
+	w       *bufio.Writer
+	scratch [binary.MaxVarintLen64]byte
+	err     error
+}
+
+func newSnapshotWriter(w io.Writer) *snapshotWriter {
+	return &snapshotWriter{w: bufio.NewWriterSize(w, 1<<16)}
+}
+
+func (o *snapshotWriter) bytes(b []byte) {
+	if o.err == nil {
+		_, o.err = o.w.Write(b)
+	}
+}
+
+func (o *snapshotWriter) number(v uint64) {
+	o.bytes(o.scratch[:binary.PutUvarint(o.scratch[:], v)])
+}
+
+// difference writes a number that is small in size, whatever its sign.
+func (o *snapshotWriter) difference(v uint64) {
+	o.bytes(o.scratch[:binary.PutVarint(o.scratch[:], int64(v))])
+}
+
+func (o *snapshotWriter) flush() error {
+	if o.err != nil {
+		return o.err
+	}
+	return o.w.Flush()
+}
