@@ -70,7 +70,7 @@ func (s *Stream) KeepSnapshot(ctx context.Context, req job.KeepSnapshotRequest) 
 func (s *Stream) receipt(shard job.Shard, r stream.Receipt) job.ShardReceipt {
 	out := job.ShardReceipt{Shard: shard, Worker: s.Worker, Generation: r.Generation, At: r.At}
 	for _, p := range r.Partitions {
-		out.Partitions = append(out.Partitions, job.PartitionReceipt{Partition: p.Partition, Offset: p.Since, Before: max(0, p.Before), Next: p.Next})
+		out.Partitions = append(out.Partitions, job.PartitionReceipt{Partition: p.Partition, Offset: p.Since, Before: p.Before, Next: p.Next})
 	}
 	return out
 }

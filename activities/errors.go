@@ -47,6 +47,7 @@ var finals = []struct {
 	{score.ErrMismatch, job.ErrTypeCorrupt},
 	{feature.ErrSpec, job.ErrTypeInvalid},
 	{tracking.ErrInvalid, job.ErrTypeInvalid},
+	{tracking.ErrNotFound, job.ErrTypeNotFound},
 	{tracking.ErrDigest, job.ErrTypeCorrupt},
 	{tracking.ErrDeleted, job.ErrTypeInvalid},
 	{stream.ErrOffsetLost, job.ErrTypeOffsetLost},

@@ -226,3 +226,33 @@ func TestBackoffStartsAtOnceAndIsBounded(t *testing.T) {
 		t.Errorf("backoff is %v, %v, %v, ... %v", backoff(1), backoff(2), backoff(3), backoff(1000))
 	}
 }
+
+func TestStopDoesNotWaitForAnOrderThatCannotBeCarriedOut(t *testing.T) {
+	w := inferenceEnvironment(t, 1)
+	var a *activities.Stream
+	w.env.OnActivity(a.Segment, mock.Anything, mock.Anything).Return(job.Segment{End: job.EndBudget}, nil).After(time.Minute)
+	w.env.OnActivity(a.Drain, mock.Anything, mock.Anything).Return(job.Progress{}, nil).Maybe()
+	w.env.OnActivity(a.FindModel, mock.Anything, mock.Anything).Return(job.ModelRef{}, errors.New("mlflow unavailable")).After(time.Second)
+	refused := make(chan error, 2)
+	swap := func(id string) {
+		w.env.UpdateWorkflow(job.SwapUpdate, id, &testsuite.TestUpdateCallback{
+			OnAccept: func() {}, OnReject: func(err error) { refused <- err }, OnComplete: func(_ any, err error) { refused <- err },
+		}, job.SwapRequest{Model: "2", Reason: "test"})
+	}
+	var receipt job.StopReceipt
+	w.env.RegisterDelayedCallback(func() { swap("first") }, time.Second)
+	w.env.RegisterDelayedCallback(func() {
+		if len(refused) != 1 {
+			t.Error("three minutes later the swap still waits for MLflow, and holds up the orders after it")
+		}
+		swap("second")
+	}, 3*time.Minute)
+	w.env.RegisterDelayedCallback(func() { w.stop("enough", &receipt) }, 200*time.Second)
+	w.env.ExecuteWorkflow(Inference, job.InferenceRequest{Pipeline: "creditcard"})
+	if err := w.env.GetWorkflowError(); err != nil {
+		t.Fatal(err)
+	}
+	if len(refused) != 2 || len(receipt.Shards) != 1 {
+		t.Errorf("%d swaps were refused, the receipt of the stop has %d shards; want 2 and 1", len(refused), len(receipt.Shards))
+	}
+}

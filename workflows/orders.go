@@ -141,6 +141,21 @@ func (s *inference) settle(ctx workflow.Context, receipt job.ControlReceipt, ask
 	return receipt, nil
 }
 
+// look asks something that an order depends on. It is tried again while the services that
+// know are away, but not for ever, since the orders after it wait, and not after a stop.
+func (s *inference) look(ctx workflow.Context, summary string, question, arg, answer any) error {
+	within, cancel := workflow.WithCancel(ctx)
+	defer cancel()
+	found := workflow.ExecuteActivity(answering(within, summary), question, arg)
+	if err := workflow.Await(ctx, func() bool { return found.IsReady() || s.stopping }); err != nil {
+		return err
+	}
+	if !found.IsReady() {
+		return s.open()
+	}
+	return found.Get(ctx, answer)
+}
+
 func first(errs []error) error {
 	return errs[slices.IndexFunc(errs, func(err error) bool { return err != nil })]
 }
@@ -186,7 +201,7 @@ func (s *inference) swap(ctx workflow.Context, r job.SwapRequest) (job.ControlRe
 	defer done()
 	var a *activities.Stream
 	var model job.ModelRef
-	if err := workflow.ExecuteActivity(lookup(ctx, "find and open model "+r.Model), a.FindModel, job.FindModelRequest{Pipeline: s.req.Pipeline, Model: r.Model}).Get(ctx, &model); err != nil {
+	if err := s.look(ctx, "find and open model "+r.Model, a.FindModel, job.FindModelRequest{Pipeline: s.req.Pipeline, Model: r.Model}, &model); err != nil {
 		return receipt, err
 	}
 	var opening []workflow.Future
@@ -197,6 +212,9 @@ func (s *inference) swap(ctx workflow.Context, r job.SwapRequest) (job.ControlRe
 		if err := it.Get(ctx, nil); err != nil && isFinal(err) {
 			return receipt, err
 		} // a worker that has gone opens it when it has a shard again
+	}
+	if err := s.open(); err != nil {
+		return receipt, err
 	}
 	if receipt, err = s.order(ctx, receipt, func(p *job.StreamPlan) { p.Model = model }); err == nil {
 		mark(ctx, modelVersion.ValueSet(model.Version))
@@ -254,7 +272,7 @@ func (s *inference) seek(ctx workflow.Context, r job.SeekRequest) (job.ControlRe
 	var a *activities.Stream
 	var positions []job.Position
 	find := job.FindPositionsRequest{Plan: s.status.Plan, Seek: r}
-	if err := workflow.ExecuteActivity(lookup(ctx, "find where to seek"), a.FindPositions, find).Get(ctx, &positions); err != nil {
+	if err := s.look(ctx, "find where to seek", a.FindPositions, find, &positions); err != nil {
 		return receipt, err
 	}
 	id := fmt.Sprintf("%s/%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, s.status.Plan.Orders.Generation+1)
@@ -283,7 +301,7 @@ func (s *inference) snapshot(ctx workflow.Context, r job.SnapshotRequest) (job.C
 		}
 	}
 	var object job.Object
-	if err := workflow.ExecuteActivity(lookup(ctx, "write the snapshot down"), a.KeepSnapshot, job.KeepSnapshotRequest{Snapshot: it}).Get(ctx, &object); err != nil {
+	if err := s.look(ctx, "write the snapshot down", a.KeepSnapshot, job.KeepSnapshotRequest{Snapshot: it}, &object); err != nil {
 		return receipt, err
 	}
 	receipt.Snapshot = &object

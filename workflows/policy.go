@@ -60,6 +60,17 @@ func lookup(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// answering is for what an order depends on. Two minutes cover a service that restarts; an
+// order that would wait longer is refused, and whoever gave it decides.
+func answering(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		ScheduleToCloseTimeout: 2 * time.Minute,
+		StartToCloseTimeout:    time.Minute,
+		RetryPolicy:            patiently(),
+		Summary:                summary,
+	})
+}
+
 // leasing waits for a worker without a limit: no worker means no lease, and the
 // stream starts by itself when one comes. The answer itself takes no time, so an
 // attempt that is not answered within seconds sits with a worker that has died.

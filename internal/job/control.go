@@ -109,9 +109,9 @@ type ShardReceipt struct {
 // PartitionReceipt is where an order took effect.
 type PartitionReceipt struct {
 	Partition int32 `json:"partition"`
-	Offset    int64 `json:"offset"`           // the first that is read under the order
-	Before    int64 `json:"before,omitempty"` // of a seek: the offset that was committed before it
-	Next      int64 `json:"next"`             // all before it was committed when the loop answered
+	Offset    int64 `json:"offset"` // the first that is read under the order
+	Before    int64 `json:"before"` // the offset that was committed before the order; differs only if a seek moved it
+	Next      int64 `json:"next"`   // all before it was committed when the loop answered
 }
 
 // ScaleReceipt says how the partitions are divided now.

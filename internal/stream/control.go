@@ -128,8 +128,8 @@ func (s *session) receipt() Receipt {
 	r := Receipt{Generation: s.orders.Generation, At: s.Now(), Partitions: make([]Took, len(s.Partitions))}
 	for i, p := range s.Partitions {
 		n := s.notes[i]
-		r.Partitions[i] = Took{Partition: p, Since: n.Since, Next: s.next[i], Before: -1}
-		if n.Seek != "" {
+		r.Partitions[i] = Took{Partition: p, Since: n.Since, Next: s.next[i], Before: n.Since}
+		if k := s.orders.Seek; k != nil && n.Seek == k.ID && n.Generation == s.orders.Generation {
 			r.Partitions[i].Before = n.Before
 		}
 	}

@@ -54,7 +54,7 @@ type Took struct {
 	Partition int32
 	Since     int64 // the first offset that was or will be read under the generation
 	Next      int64 // all before it is committed
-	Before    int64 // of the last seek: the offset that was committed before it, -1 if there was no seek
+	Before    int64 // the offset that was committed before; Since, unless a seek of this generation moved it
 }
 
 // ErrOutdated is returned by Run, and by Obey, when the partitions have been read under

@@ -84,7 +84,7 @@ func TestSwapTakesEffectAtTheReceiptsOffset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []Took{{Partition: 0, Since: 3, Next: 3, Before: -1}, {Partition: 1, Since: 0, Next: 0, Before: -1}}
+	want := []Took{{Partition: 0, Since: 3, Next: 3, Before: 3}, {Partition: 1, Since: 0, Next: 0, Before: 0}}
 	if r.Generation != 2 || !slices.Equal(r.Partitions, want) {
 		t.Fatalf("receipt %+v, want generation 2 and %+v", r, want)
 	}
