@@ -6,6 +6,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/goccy/go-yaml"
@@ -115,5 +116,32 @@ func TestEveryPipelineFitsTheSchemaForEditorsAndAMistakeDoesNot(t *testing.T) {
 		if faults := schema.faults(name, value); len(faults) != 3 {
 			t.Errorf("%s: three mistakes give %v", name, faults)
 		}
+	}
+}
+
+// The manual says that its example is complete.
+func TestTheExampleOfTheManualIsValid(t *testing.T) {
+	manual, err := os.ReadFile("../docs/pipelines.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(manual), "\n    name: machines\n")
+	if !found {
+		t.Fatal("the manual has no example")
+	}
+	source := "name: machines\n"
+	for line := range strings.Lines(after) {
+		indented, ok := strings.CutPrefix(line, "    ")
+		if !ok {
+			break
+		}
+		source += indented
+	}
+	d, err := pipeline.Parse("machines.yaml", []byte(source))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.Features) != 7 || len(d.Stages()) != 2 {
+		t.Errorf("%d features in %d stages", len(d.Features), len(d.Stages()))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,106 @@ func TestDigestNamesTheBytes(t *testing.T) {
 	}
 }
 
+// stateful is a definition with features of every kind; each test breaks one thing in it.
+const stateful = `name: stateful
+schema:
+  - {name: id, type: text}
+  - {name: at, type: time}
+  - {name: card, type: int}
+  - {name: shop, type: text}
+  - {name: amount, type: decimal(2)}
+  - {name: weight, type: float}
+  - {name: bad, type: bool}
+id: id
+key: card
+event_time: {column: at, tolerance: 1m}
+label: {column: bad, positive: 1, delay: 7d}
+labels: delayed
+source: {topic: in}
+features:
+  - {name: amount, transform: log1p}
+  - {name: night, calendar: night, hours: [22, 5], zone: Europe/Brussels}
+  - {name: mean_<window>, aggregate: mean, column: amount, over: [1d, 7d]}
+  - {name: against, ratio: [amount, mean_7d]}
+  - {name: risk_<days>, aggregate: share, key: shop, over: [1d, 30d], shift: label_delay}
+sink: {topic: out}
+training: {span: 90d}
+`
+
+func TestAFeatureOverSeveralWindowsBecomesOneForEach(t *testing.T) {
+	d, err := Parse("stateful.yaml", []byte(stateful))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := d.FeatureNames(), []string{"amount", "night", "mean_1d", "mean_7d", "against", "risk_1", "risk_30"}; !slices.Equal(got, want) {
+		t.Errorf("features %v, want %v", got, want)
+	}
+	if f := d.Features[6]; f.Window() != "30d" || f.Column != "bad" || d.ShiftOf(f) != 7*24*time.Hour || d.Features[2].Key != "card" {
+		t.Errorf("features %+v", d.Features)
+	}
+	if d.OrderBy != "at" || d.Label.Topic != "in.labels" || !d.LooksAtLabels() {
+		t.Errorf("definition %+v", d)
+	}
+	if got := d.StreamSchema(); len(got) != 5 || got[0].Name != "id" || got[4].Name != "amount" {
+		t.Errorf("stream schema %v", got)
+	}
+	want := []Stage{{"card", "in", []string{"mean_1d", "mean_7d"}}, {"shop", "stateful.stage-1", []string{"risk_1", "risk_30"}}}
+	if got := d.Stages(); !reflect.DeepEqual(got, want) {
+		t.Errorf("stages %v, want %v", got, want)
+	}
+	golden(t, "plan.txt", d.Draw())
+}
+
+func TestProblemsOfFeaturesNameFileLineFieldAndMend(t *testing.T) {
+	cases := []struct{ old, new string }{
+		{"decimal(2)", "decimal(9)"},
+		{"decimal(2)", "decimal"},
+		{"id: id", "id: weight"},
+		{"key: card\n", "key: amount\n"},
+		{"key: card\n", ""},
+		{"column: at, tolerance: 1m", "column: card, tolerance: 1m"},
+		{"tolerance: 1m", "tolerance: soon"},
+		{"event_time: {column: at, tolerance: 1m}\n", ""},
+		{"delay: 7d", "delay: 1w"},
+		{", delay: 7d", ""},
+		{"labels: delayed", "labels: whenever"},
+		{"delay: 7d", "delay: 7d, known_at: at"},
+		{"{name: amount, transform: log1p}", "{name: shop}"},
+		{"{name: amount, transform: log1p}", "{name: bad}"},
+		{"calendar: night", "calendar: noon"},
+		{"hours: [22, 5]", "hours: [22]"},
+		{"hours: [22, 5]", "hours: [22, 24]"},
+		{"zone: Europe/Brussels", "zone: Brussels"},
+		{"calendar: night, hours", "hours"},
+		{"calendar: night", "calendar: night, column: amount"},
+		{"aggregate: mean", "aggregate: median"},
+		{"aggregate: mean, column: amount", "aggregate: mean, column: weight"},
+		{"aggregate: mean, column: amount", "aggregate: mean, column: bad"},
+		{"aggregate: mean, column: amount", "aggregate: count, column: amount"},
+		{"aggregate: mean, column: amount, over: [1d, 7d]", "aggregate: mean, column: amount"},
+		{"over: [1d, 7d]", "over: [1d, 0d]"},
+		{"over: [1d, 7d]", "over: [1d, ever]"},
+		{"over: [1d, 7d]", "over: [1d, 1d]"},
+		{"mean_<window>", "mean"},
+		{"mean_<window>", "mean_<hours>"},
+		{"aggregate: mean, column: amount, over: [1d, 7d]", "aggregate: max, column: amount, over: [all]"},
+		{"aggregate: mean, column: amount", "aggregate: zscore, column: amount, shift: 1d"},
+		{"over: [1d, 30d], shift: label_delay", "over: [1d, 30d]"},
+		{"shift: label_delay", "shift: 6d"},
+		{"key: shop, over", "key: amount, over"},
+		{"over: [1d, 30d], shift", "over: [36h, 30d], shift"},
+		{"ratio: [amount, mean_7d]", "ratio: [amount]"},
+		{"ratio: [amount, mean_7d]", "ratio: [amount, risk_1]"},
+		{"ratio: [amount, mean_7d]", "difference: [bad, shop]"},
+		{"ratio: [amount, mean_7d]", "ratio: [amount, mean_7d], calendar: hour"},
+		{"key: shop, over", "key: bad, over"},
+		{"key: card\n", "key: bad\n"},
+		{"positive: 1, delay: 7d}\nlabels: delayed", "positive: 1, known_at: at}\nlabels: as_they_arrive"},
+		{"span: 90d", "span: 90"},
+	}
+	transcribe(t, "problems-features.txt", stateful, cases)
+}
+
 // Each case replaces a piece of the small definition; what Parse says then is kept in testdata/problems.txt, where a person
 // can judge whether it helps.
 func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
@@ -147,10 +248,16 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 		{small, "name: *nobody"},
 		{small, "\tname: x"},
 	}
+	transcribe(t, "problems.txt", small, cases)
+}
+
+// transcribe keeps what Parse says to a definition in which a piece was replaced.
+func transcribe(t *testing.T, name, whole string, cases []struct{ old, new string }) {
+	t.Helper()
 	var transcript strings.Builder
 	for _, c := range cases {
-		source := strings.Replace(small, c.old, c.new, 1)
-		if source == small {
+		source := strings.Replace(whole, c.old, c.new, 1)
+		if source == whole {
 			t.Fatalf("the case %q changes nothing", c.old)
 		}
 		_, err := Parse("small.yaml", []byte(source))
@@ -160,12 +267,12 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 			continue
 		}
 		written := c.new
-		if c.old != small {
+		if c.old != whole {
 			written = strings.TrimSuffix(written, "\nsink:")
 		}
 		transcript.WriteString("--- " + strings.ReplaceAll(written, "\n", "\n    ") + "\n" + err.Error() + "\n\n")
 	}
-	golden(t, "problems.txt", transcript.String())
+	golden(t, name, transcript.String())
 }
 
 func golden(t *testing.T, name, got string) {
@@ -224,6 +331,7 @@ func TestSplitIsAcceptedOnlyIfItSumsToOne(t *testing.T) {
 
 func FuzzParseGivesAValidDefinitionOrProblems(f *testing.F) {
 	f.Add([]byte(small))
+	f.Add([]byte(stateful))
 	f.Add([]byte("name: x\nschema: [{name: a}]\nstream: {segment: 1h}"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("? [\n- :\n"))

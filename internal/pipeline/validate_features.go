@@ -15,6 +15,7 @@ func (c *checks) time(d *Definition, columns map[string]Type) {
 	if d.Key != "" {
 		c.that(columns[d.Key].identifies(), "key", "%q is no column of type int, text or bool; name the one that the messages are keyed by", d.Key)
 	}
+	c.that(d.Key == "" || d.Key != d.Label.Column, "key", "%q is the label, which no message has; name another column", d.Key)
 	e := d.EventTime
 	if e != (EventTime{}) {
 		c.that(columns[e.Column] == Time, "event_time.column", "%q is no column of type time; name the one that says when a record happened", e.Column)
@@ -97,6 +98,10 @@ func (c *checks) kind(d *Definition, f *Feature, field string, columns map[strin
 	if f.Calendar == "" {
 		c.that(f.Zone == "" && f.Hours == nil, field, "has zone or hours without calendar; add `calendar: night` or another, or remove them")
 	}
+	for _, name := range f.columns() {
+		c.that(name == "" || name != d.Label.KnownAt, field, "looks at %q, which says when the label was known, and so that it was; remove it", name)
+	}
+	c.that(f.Key == "" || f.Key != d.Label.Column, field+".key", "%q is the label; a model must not see the answer", f.Key)
 	switch {
 	case f.Calendar != "":
 		c.calendar(f, field, columns)
