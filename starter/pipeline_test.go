@@ -75,3 +75,18 @@ func TestPipelineCheckNamesWhatToMend(t *testing.T) {
 		t.Error(r.all())
 	}
 }
+
+func TestSimulatedTransactionsHaveThePipelinesFeatures(t *testing.T) {
+	dir := t.TempDir()
+	made, out := filepath.Join(dir, "transactions-simulated.parquet"), filepath.Join(dir, "features.parquet")
+	b := newBench(t)
+	if r := b.run(t.Context(), "simulate", "transactions", "--rows", "5000", "--out", made, "--json"); r.code != exitOK || !strings.Contains(r.out, `"rows":5000`) {
+		t.Fatal(r.all())
+	}
+	if r := b.run(t.Context(), "features", "transactions", "--in", made, "--out", out, "--json"); r.code != exitOK || !strings.Contains(r.out, `"rows":5000`) {
+		t.Fatal(r.all())
+	}
+	if r := b.run(t.Context(), "simulate", "transactions", "--rows", "5000", "--out", made, "--fraud-share", "0.1"); r.code != exitUsage {
+		t.Error(r.all())
+	}
+}

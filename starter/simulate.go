@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"temporal-streaming/internal/dataset"
+	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -35,9 +36,13 @@ func (a *app) simulateCommand() *cobra.Command {
 set. The same seed gives the same file, byte for byte.
 
 What a model learns from it says nothing about real payments, so the file's name must
-hold "simulated", and it is marked so wherever the data set shows.`,
+hold "simulated", and it is marked so wherever the data set shows.
+
+transactions follow the Fraud Detection Handbook's published process: customers, terminals,
+and three scenarios of fraud; there are as many customers as make the rows in half a year.`,
 		Example: `  starter simulate creditcard --out creditcard-simulated.parquet --rows 100000
-  starter load creditcard creditcard-simulated.parquet`,
+  starter load creditcard creditcard-simulated.parquet
+  starter simulate transactions --rows 1754155`,
 		Args:              pipelineArg("PIPELINE", 1),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -50,7 +55,7 @@ hold "simulated", and it is marked so wherever the data set shows.`,
 	c.Flags().StringVar(&s.File, "out", "", "file to write (default PIPELINE-simulated.parquet)")
 	c.Flags().IntVar(&s.Rows, "rows", 284_807, "rows; the default is as many as the public data set has")
 	c.Flags().Uint64Var(&s.Seed, "seed", 1, "seed of the generator")
-	c.Flags().Float64Var(&s.Share, "fraud-share", 0.00173, "share of the rows that are fraud")
+	c.Flags().Float64Var(&s.Share, "fraud-share", defaultShare, "share of the rows that are fraud (creditcard)")
 	return c
 }
 
@@ -59,9 +64,12 @@ func (a *app) simulate(ctx context.Context, name string, s simulation) error {
 	if err != nil {
 		return err
 	}
+	world, known := worldOf(definition)
 	switch {
-	case !slices.Equal(columns(definition.TrainingSchema()), dataset.CreditCardColumns()):
-		return misuse("Use a data set of your own: starter load "+name+" FILE.", "the generator does not make data of the schema of %s", name)
+	case !known:
+		return misuse("Use a data set of your own: starter load "+name+" FILE.", "no generator makes data of the schema of %s", name)
+	case !world.choosesShare && s.Share != defaultShare:
+		return misuse("Leave --fraud-share out.", "the generator of %s decides itself what is fraud", name)
 	case !isSimulated(s.File):
 		return misuse("Try --out "+simulatedName(s.File)+".", "the name of a simulated file must say so, and %s does not", filepath.Base(s.File))
 	case s.Rows < 100 || s.Rows > 10_000_000:
@@ -70,9 +78,9 @@ func (a *app) simulate(ctx context.Context, name string, s simulation) error {
 		return misuse("Give --fraud-share above 0 and at most 0.5.", "a fraud share of %g is asked for", s.Share)
 	}
 	board := a.console.board()
-	rows := &counted{ctx: ctx, label: slices.Index(dataset.Table{Columns: dataset.CreditCardColumns()}.Names(), definition.Label.Column),
+	rows := &counted{ctx: ctx, label: slices.Index(dataset.Table{Columns: world.columns}.Names(), definition.Label.Column),
 		positive: definition.Label.Positive, progress: func(n int) { board.Draw(stageLines("Write", s.File, int64(n), int64(s.Rows))) }}
-	if err := writeSimulated(s, rows); err != nil {
+	if err := writeSimulated(s, world, rows); err != nil {
 		if errors.Is(err, context.Canceled) {
 			return fail(errors.New("interrupted"), "Nothing was written.")
 		}
@@ -81,6 +89,9 @@ func (a *app) simulate(ctx context.Context, name string, s simulation) error {
 	rows.progress(s.Rows)
 	board.Leave()
 	s.Positives = rows.positives
+	if !world.choosesShare {
+		s.Share = float64(rows.positives) / float64(s.Rows)
+	}
 	if a.console.json {
 		return a.console.emit(s)
 	}
@@ -94,8 +105,35 @@ func (a *app) simulate(ctx context.Context, name string, s simulation) error {
 	return nil
 }
 
+// defaultShare is the public data set's.
+const defaultShare = 0.00173
+
+// world is a generator and the columns that it fills.
+type world struct {
+	columns      []dataset.Column
+	choosesShare bool // the share of frauds can be asked for
+	simulate     func(w dataset.RowWriter, s simulation) error
+}
+
+// worldOf finds the generator for a pipeline's schema.
+func worldOf(d *pipeline.Definition) (world, bool) {
+	worlds := []world{
+		{dataset.CreditCardColumns(), true, func(w dataset.RowWriter, s simulation) error {
+			return dataset.SimulateTo(w, dataset.SimulateOptions{Rows: s.Rows, Seed: s.Seed, FraudShare: s.Share})
+		}},
+		{dataset.TransactionColumns(), false, func(w dataset.RowWriter, s simulation) error {
+			return dataset.SimulateTransactionsTo(w, dataset.TransactionOptions{Rows: s.Rows, Seed: s.Seed})
+		}},
+	}
+	i := slices.IndexFunc(worlds, func(w world) bool { return slices.Equal(columns(d.TrainingSchema()), w.columns) })
+	if i < 0 {
+		return world{}, false
+	}
+	return worlds[i], true
+}
+
 // writeSimulated writes beside the file and renames, so that it never holds half of one.
-func writeSimulated(s simulation, rows *counted) (err error) {
+func writeSimulated(s simulation, in world, rows *counted) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(s.File), ".simulated-*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", s.File, err)
@@ -109,12 +147,12 @@ func writeSimulated(s simulation, rows *counted) (err error) {
 	}()
 	w := bufio.NewWriterSize(f, 1<<20)
 	if strings.EqualFold(filepath.Ext(s.File), ".csv") {
-		rows.RowWriter, err = dataset.NewCSVWriter(w, dataset.CreditCardColumns())
+		rows.RowWriter, err = dataset.NewCSVWriter(w, in.columns)
 	} else {
-		rows.RowWriter, err = dataset.NewParquetWriter(w, dataset.CreditCardColumns())
+		rows.RowWriter, err = dataset.NewParquetWriter(w, in.columns)
 	}
 	if err == nil {
-		err = dataset.SimulateTo(rows, dataset.SimulateOptions{Rows: s.Rows, Seed: s.Seed, FraudShare: s.Share})
+		err = in.simulate(rows, s)
 	}
 	if err == nil {
 		err = w.Flush()
