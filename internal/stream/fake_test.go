@@ -229,7 +229,11 @@ func (s *fakeSink) commit(_ context.Context, next []int64, notes []string) error
 }
 
 func (s *fakeSink) abort(context.Context) { s.say("abort") }
-func (s *fakeSink) close()                {}
+func (s *fakeSink) clear(context.Context) error {
+	s.say("clear")
+	return s.fault("clear")
+}
+func (s *fakeSink) close() {}
 
 // blackHole is a sink that takes everything.
 type blackHole struct{}
@@ -238,5 +242,6 @@ func (blackHole) init(context.Context) error                      { return nil }
 func (blackHole) begin() error                                    { return nil }
 func (blackHole) send(context.Context, []outgoing) error          { return nil }
 func (blackHole) commit(context.Context, []int64, []string) error { return nil }
+func (blackHole) clear(context.Context) error                     { return nil }
 func (blackHole) abort(context.Context)                           {}
 func (blackHole) close()                                          {}

@@ -50,7 +50,7 @@ func (s *session) retire(ctx context.Context) error {
 	if err := s.snk.init(ctx); err != nil {
 		return err
 	}
-	marks, err := s.src.committed(ctx)
+	marks, err := s.readOffsets(ctx)
 	if err != nil {
 		return err
 	}

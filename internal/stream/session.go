@@ -47,7 +47,7 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.snk.init(ctx); err != nil {
 		return fmt.Errorf("take over %s: %w", s.id(), err)
 	}
-	marks, err := s.src.committed(ctx)
+	marks, err := s.readOffsets(ctx)
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}

@@ -145,5 +145,6 @@ func (s *simSink) commit(_ context.Context, next []int64, notes []string) error 
 	return nil
 }
 
-func (s *simSink) abort(context.Context) {}
-func (s *simSink) close()                {}
+func (s *simSink) abort(context.Context)       {}
+func (s *simSink) clear(context.Context) error { return nil }
+func (s *simSink) close()                      {}

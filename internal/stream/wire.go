@@ -56,6 +56,8 @@ type sink interface {
 	commit(ctx context.Context, next []int64, notes []string) error
 	// abort gives up what was sent since begin, as well as it can.
 	abort(ctx context.Context)
+	// clear drops offsets that earlier transactions of the id have left pending in the group.
+	clear(ctx context.Context) error
 	close()
 }
 

@@ -1,0 +1,58 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// pendingAfter is how long the committed offsets may take to be read. A broker answers at
+// once, or says that a transaction is about to move them; and init has ended our
+// predecessor's.
+const pendingAfter = 6 * time.Second
+
+// readOffsets reads the committed offsets. If that takes too long, the group may hold
+// offsets of a transaction that is over: they came to the group's coordinator too late, or
+// their end was lost on the way when the broker died, and nobody would ever end them. (Seen
+// once in a chaos run on Apache Kafka 4.1.2, after a worker and the broker had been killed
+// 1.5 s apart.) They count for nothing, since the transaction that they belong to has ended
+// without them; the end of any transaction of the same id clears them away.
+func (s *session) readOffsets(ctx context.Context) ([]mark, error) {
+	within, cancel := context.WithTimeout(ctx, pendingAfter)
+	marks, err := s.src.committed(within)
+	expired := within.Err() != nil
+	cancel()
+	if err == nil || !expired || ctx.Err() != nil {
+		return marks, err
+	}
+	s.Logger.Warn("the group's offsets cannot be read although our transactions have ended; clearing what they may have left pending",
+		slog.String("group", s.Group), slog.Any("error", err))
+	if err := s.snk.clear(ctx); err != nil {
+		return nil, fmt.Errorf("clear pending offsets: %w", err)
+	}
+	return s.src.committed(ctx)
+}
+
+// clear runs a transaction with nothing but offsets, and aborts it.
+func (s *producer) clear(ctx context.Context) error {
+	if s.Delivery != ExactlyOnce {
+		return nil
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	group, err := s.from.c.GetConsumerGroupMetadata()
+	if err != nil {
+		return err
+	}
+	parts := make([]kafka.TopicPartition, len(s.from.parts))
+	for i, p := range s.from.parts {
+		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: 0} // never to be seen
+	}
+	sent := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) })
+	return errors.Join(sent, s.again(ctx, func(ctx context.Context) error { return s.p.AbortTransaction(ctx) }))
+}

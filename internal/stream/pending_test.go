@@ -1,0 +1,58 @@
+package stream
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// pendingOffsets is a broker that does not tell the group's offsets until they are cleared.
+type pendingOffsets struct {
+	*fakeKafka
+	cleared bool
+}
+
+func (p *pendingOffsets) dial(l limits) (source, sink, error) {
+	src, snk, err := p.fakeKafka.dial(l)
+	return &pendingSource{src, p}, &pendingSink{snk, p}, err
+}
+
+type pendingSource struct {
+	source
+	of *pendingOffsets
+}
+
+func (s *pendingSource) committed(ctx context.Context) ([]mark, error) {
+	if !s.of.cleared {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return s.source.committed(ctx)
+}
+
+type pendingSink struct {
+	sink
+	of *pendingOffsets
+}
+
+func (s *pendingSink) clear(ctx context.Context) error {
+	s.of.cleared = true
+	return s.sink.clear(ctx)
+}
+
+func TestOffsetsThatNobodyWillEverEndAreCleared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &pendingOffsets{fakeKafka: newFake([]int32{0})}
+		l, err := NewLoop(Options{Kafka: Kafka{Brokers: "memory"}, Pipeline: "tiny", Topic: "in", Output: "out", Partitions: f.parts}, engine(t, "in", time.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.wire = f
+		ctx, stop := context.WithCancel(t.Context())
+		f.idle = stop
+		if c, err := l.Run(ctx); err != nil || c.Partitions[0].Next != 0 {
+			t.Errorf("Run answered %+v, %v; want it to have begun", c, err)
+		}
+	})
+}
