@@ -4,10 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // evidence gathers what a failure can be explained by: where each partition's output
@@ -24,9 +28,43 @@ func (c *chaosRun) evidence(failed error) {
 		text, bad := json.MarshalIndent(status, "", "  ")
 		c.note("status: %v\n%s", errors.Join(err, bad), text)
 	}
+	if c.plan.Group != "" {
+		for _, stable := range []bool{false, true} {
+			text, err := c.offsets(stable)
+			c.note("committed offsets, %s: %v: %s", map[bool]string{false: "whatever is pending", true: "if no transaction is pending"}[stable], err, text)
+		}
+	}
 	if c.crew != nil {
 		c.crew.dump()
 	}
+}
+
+// offsets are those of the stream's group. A transaction that nobody ends holds back the
+// stable ones, and with them whoever takes the partitions over.
+func (c *chaosRun) offsets(stable bool) (string, error) {
+	admin, err := kafka.NewAdminClient(clientOf(c.kafka, "evidence", nil))
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	group := kafka.ConsumerGroupTopicPartitions{Group: c.plan.Group}
+	for _, p := range c.plan.Partitions() {
+		group.Partitions = append(group.Partitions, kafka.TopicPartition{Topic: &c.plan.Topic, Partition: p})
+	}
+	found, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{group}, kafka.SetAdminRequireStableOffsets(stable))
+	var text strings.Builder
+	for _, g := range found.ConsumerGroupsTopicPartitions {
+		for _, p := range g.Partitions {
+			metadata := ""
+			if p.Metadata != nil {
+				metadata = *p.Metadata
+			}
+			fmt.Fprintf(&text, " %d: %v %s %v;", p.Partition, p.Offset, metadata, p.Error)
+		}
+	}
+	return text.String(), err
 }
 
 // dump has every worker write what its goroutines are doing to its log, and end.
