@@ -378,3 +378,25 @@ func tableOf(rows [][]float64, texts *record.Texts, labels []Label) Table {
 	}
 	return table
 }
+
+func TestABatchGivesWhatItsRecordsGiveOneByOne(t *testing.T) {
+	rows, texts, labels := randomPayments(8, 3_000, 1_500)
+	p := paymentProgram(t, payments(1_000, pipeline.Delayed))
+	for _, stage := range p.Stages() {
+		one, all := stage.NewState(), stage.NewState()
+		batch := record.Rows{Width: len(rows[0]), N: len(rows), Texts: *texts}
+		want := make([]float64, len(rows)*p.Width())
+		for i, row := range rows {
+			if i%700 == 300 {
+				row[atColumn] = math.NaN() // refused, and nothing else is
+			}
+			batch.Values = append(batch.Values, row...)
+			one.Update(row, texts, labels[i], want[i*p.Width():(i+1)*p.Width()])
+		}
+		got, usable := make([]float64, len(want)), make([]bool, len(rows))
+		all.UpdateAll(&batch, labels, p.Width(), got, usable)
+		if !slices.Equal(got, want) || one.Counters() != all.Counters() || usable[300] || !usable[301] {
+			t.Errorf("stage of %s: a batch gives something else; counters %+v and %+v", stage.Key(), all.Counters(), one.Counters())
+		}
+	}
+}
