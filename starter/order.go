@@ -105,9 +105,15 @@ func controlTable(s screen.Style, r job.ControlReceipt) string {
 	if r.What == job.SeekUpdate {
 		columns = append(columns[:3:3], screen.Column{Name: "before", Right: true}, screen.Column{Name: "after", Right: true}, screen.Column{Name: "that is"})
 	}
+	if r.What == job.SnapshotUpdate {
+		columns[3].Name = "next offset"
+	}
 	var rows [][]string
 	for _, shard := range r.Shards {
 		for _, p := range shard.Partitions {
+			if r.What == job.SnapshotUpdate {
+				p.Offset = p.Next
+			}
 			row := []string{fmt.Sprint(shard.Shard.ID), shard.Worker, fmt.Sprint(p.Partition), screen.Count(p.Offset)}
 			if r.What == job.SeekUpdate {
 				row = append(row[:3], screen.Count(p.Before), screen.Count(p.Offset), jump{from: p.Before, to: p.Offset}.text(s))

@@ -34,8 +34,8 @@ func receiptOf(what string) job.ControlReceipt {
 	r := job.ControlReceipt{
 		What: what, Generation: 7, Model: job.ModelRef{Name: "creditcard", Version: "4"}, Reason: "r", By: "ann", At: noon,
 		Shards: []job.ShardReceipt{
-			{Shard: job.Shard{ID: 0, Partitions: []int32{0, 1}}, Worker: "host-a/0", Generation: 7, At: noon, Partitions: []job.PartitionReceipt{{Partition: 0, Offset: 41_000}, {Partition: 1, Offset: 39_990}}},
-			{Shard: job.Shard{ID: 1, Partitions: []int32{2, 3}}, Worker: "host-b/0", Generation: 7, At: noon, Partitions: []job.PartitionReceipt{{Partition: 2, Offset: 300}, {Partition: 3, Offset: 200}}},
+			{Shard: job.Shard{ID: 0, Partitions: []int32{0, 1}}, Worker: "host-a/0", Generation: 7, At: noon, Partitions: []job.PartitionReceipt{{Partition: 0, Offset: 41_000, Next: 41_012}, {Partition: 1, Offset: 39_990, Next: 39_990}}},
+			{Shard: job.Shard{ID: 1, Partitions: []int32{2, 3}}, Worker: "host-b/0", Generation: 7, At: noon, Partitions: []job.PartitionReceipt{{Partition: 2, Offset: 300, Next: 301}, {Partition: 3, Offset: 200, Next: 205}}},
 		},
 	}
 	switch what {
