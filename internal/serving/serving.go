@@ -55,6 +55,10 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if err != nil {
 		return fail(err)
 	}
+	// A model that no loop could score with is refused here, once, and not by every loop for ever.
+	if err := s.OpenModel(ctx, reference(model)); err != nil {
+		return fail(err)
+	}
 	if err := stream.EnsureTopics(ctx, s.Kafka,
 		topic(d.Source.Topic), topic(d.Sink.Topic), topic(d.Sink.DeadLetters)); err != nil {
 		return fail(err)
