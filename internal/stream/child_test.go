@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"testing"
@@ -25,8 +26,10 @@ type childSpec struct {
 	Brokers, Pipeline, Topic, Output, DeadLetters string
 	Partitions                                    []int32
 	MaxBatch                                      int
-	CommitInterval                                time.Duration
-	GateAt                                        int // before this batch, counted from 1, wait for a line on stdin
+	CommitInterval, TransactionTimeout            time.Duration
+	PrefetchBytes, SendBytes, MaxBatchBytes       int
+	Owner                                         bool // it is told that it still owns its partitions
+	GateAt                                        int  // before this batch, counted from 1, wait for a line on stdin
 	PublicCalls                                   bool
 }
 
@@ -47,7 +50,9 @@ func TestMain(m *testing.M) {
 	if testing.Short() || os.Getenv("KAFKA_BOOTSTRAP_SERVERS") != "" {
 		os.Exit(m.Run())
 	}
-	os.Exit(stack.Main(m, stack.Options{Services: []string{stack.Kafka}, Kafka: stack.Apache}, func(s *stack.Stack) { servers = s }))
+	code := stack.Main(m, stack.Options{Services: []string{stack.Kafka}, Kafka: stack.Apache}, func(s *stack.Stack) { servers = s })
+	cluster.end()
+	os.Exit(code)
 }
 
 // servers is the package's own Apache Kafka, nil if another one was given or none can be started.
@@ -60,11 +65,19 @@ func child(text string) int {
 		fmt.Fprintln(os.Stderr, err)
 		return exitFailed
 	}
+	go endWithParent()
 	p := &gated{Engine: engine(childFailure{}, spec.Topic, nil), at: spec.GateAt}
-	l, err := NewLoop(Options{
+	o := Options{
 		Kafka: Kafka{Brokers: spec.Brokers}, Pipeline: spec.Pipeline, Topic: spec.Topic, Partitions: spec.Partitions,
 		Output: spec.Output, DeadLetters: spec.DeadLetters, MaxBatch: spec.MaxBatch, CommitInterval: spec.CommitInterval, PublicCalls: spec.PublicCalls,
-	}, p)
+		TransactionTimeout: spec.TransactionTimeout,
+		PrefetchBytes:      spec.PrefetchBytes, SendBytes: spec.SendBytes, MaxBatchBytes: spec.MaxBatchBytes,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	}
+	if spec.Owner {
+		o.StillOwner = alwaysOwner
+	}
+	l, err := NewLoop(o, p)
 	if err == nil {
 		_, err = l.Run(context.Background())
 	}
@@ -74,6 +87,18 @@ func child(text string) int {
 	}
 	return exitFailed
 }
+
+// endWithParent ends the child when the test that started it is gone: a test that is killed
+// runs no cleanup.
+func endWithParent() {
+	for parent := os.Getppid(); os.Getppid() == parent; {
+		time.Sleep(time.Second)
+	}
+	os.Exit(exitFailed)
+}
+
+// alwaysOwner is the StillOwner of a loop that has no rival.
+func alwaysOwner(context.Context) bool { return true }
 
 // gated prints a line for each batch, and waits for one before batch number at.
 type gated struct {
@@ -103,17 +128,19 @@ type process struct {
 	lines *bufio.Scanner
 }
 
-func spawn(t *testing.T, o Options, gateAt int) *process {
+func spawn(t *testing.T, o Options, gateAt int, environ ...string) *process {
 	t.Helper()
 	spec, err := json.Marshal(childSpec{
 		Brokers: o.Kafka.Brokers, Pipeline: o.Pipeline, Topic: o.Topic, Output: o.Output, DeadLetters: o.DeadLetters,
+		TransactionTimeout: o.TransactionTimeout, PrefetchBytes: o.PrefetchBytes, SendBytes: o.SendBytes, MaxBatchBytes: o.MaxBatchBytes,
+		Owner:      o.StillOwner != nil,
 		Partitions: o.Partitions, MaxBatch: o.MaxBatch, CommitInterval: o.CommitInterval, PublicCalls: o.PublicCalls, GateAt: gateAt,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &process{Cmd: exec.Command(os.Args[0])}
-	c.Env = append(os.Environ(), childVariable+"="+string(spec))
+	c.Env = append(append(os.Environ(), environ...), childVariable+"="+string(spec))
 	if testing.Verbose() {
 		c.Stderr = os.Stderr
 	}

@@ -123,6 +123,8 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 		m["go.delivery.reports"] = false
 		m["transactional.id"] = TransactionalID(w.Pipeline, w.Stage, w.Topic, w.Partitions)
 		m["transaction.timeout.ms"] = int(w.TransactionTimeout.Milliseconds())
+		// The client refuses to wait for an answer for longer than a transaction may last.
+		m["socket.timeout.ms"] = int(min(answerTimeout, w.TransactionTimeout).Milliseconds())
 	} else {
 		m["message.timeout.ms"] = int(w.TransactionTimeout.Milliseconds())
 	}

@@ -236,7 +236,7 @@ func start(t testing.TB, o Options, p Processor) *running {
 func (r *running) until(t testing.TB, what string, ok func(Progress) bool) Progress {
 	t.Helper()
 	late := false
-	timer := time.AfterFunc(30*time.Second, func() { r.mu.Lock(); late = true; r.mu.Unlock(); r.seen.Broadcast() })
+	timer := time.AfterFunc(90*time.Second, func() { r.mu.Lock(); late = true; r.mu.Unlock(); r.seen.Broadcast() })
 	defer timer.Stop()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -246,6 +246,13 @@ func (r *running) until(t testing.TB, what string, ok func(Progress) bool) Progr
 		}
 		r.seen.Wait()
 	}
+	return r.last
+}
+
+// progress is the last one.
+func (r *running) progress() Progress {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	return r.last
 }
 

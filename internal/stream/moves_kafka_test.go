@@ -1,0 +1,107 @@
+package stream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// The tests of this file kill brokers of the cluster that others use, so they are not parallel.
+
+func TestStreamGoesOnWhenTheLeaderOfItsInputDies(t *testing.T) {
+	servers, k := several(t)
+	o := topics(t, k, 2)
+	sent := load(t, k, o.Topic, 0, 1500)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "it runs", scoredAtLeast(1000))
+	dead := leader(t, k, o.Topic, 0)
+	if err := servers.StopNow(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	began, before := time.Now(), r.progress()
+	r.until(t, "it goes on without that broker", scoredAtLeast(before.Records+2000))
+	t.Logf("%s, the leader of partition 0, is dead; 2000 records more after %s", dead, time.Since(began).Round(time.Millisecond))
+	if now := leader(t, k, o.Topic, 0); now == dead {
+		t.Errorf("%s leads still: no leader was changed", now)
+	}
+	if err := servers.StartService(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	elect(t, o) // and, in good order, back again
+	exactly(t, r, o, sent())
+}
+
+// elect gives the partitions of a loop's topics back to the brokers that should lead them.
+func elect(t *testing.T, o Options) {
+	t.Helper()
+	var parts []kafka.TopicPartition
+	for _, p := range o.Partitions {
+		parts = append(parts, kafka.TopicPartition{Topic: &o.Topic, Partition: p}, kafka.TopicPartition{Topic: &o.Output, Partition: p})
+	}
+	ctx := within(t, 20*time.Second)
+	err := withAdmin(ctx, o.Kafka, func(a *kafka.AdminClient) error {
+		_, err := a.ElectLeaders(ctx, kafka.NewElectLeadersRequest(kafka.ElectionTypePreferred, parts))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStreamGoesOnWhenItsCoordinatorsDie(t *testing.T) {
+	servers, k := several(t)
+	o := topics(t, k, 2)
+	sent := load(t, k, o.Topic, 0, 1500)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "it runs", scoredAtLeast(500))
+	for what, find := range map[string]func() string{
+		"transactions": func() string {
+			return coordinator(t, k, "__transaction_state", TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions))
+		},
+		"the group": func() string { return coordinator(t, k, "__consumer_offsets", GroupID(o.Pipeline)) },
+	} {
+		dead := find()
+		if err := servers.StopNow(t.Context(), dead); err != nil {
+			t.Fatal(err)
+		}
+		began, before := time.Now(), r.progress()
+		r.until(t, "it goes on without that broker", scoredAtLeast(before.Records+1000))
+		t.Logf("%s, which coordinates %s, is dead; 1000 records more after %s", dead, what, time.Since(began).Round(time.Millisecond))
+		if now := find(); now == dead {
+			t.Errorf("%s coordinates still: no coordinator was moved", now)
+		}
+		if err := servers.StartService(t.Context(), dead); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exactly(t, r, o, sent())
+}
+
+// TestStreamGoesOnWhenABrokerAnswersNoMore freezes the broker that coordinates the stream's
+// transactions: its connections stay open, and nothing tells the client that there is nobody
+// behind them. So it is when a machine is cut off or loses its power.
+func TestStreamGoesOnWhenABrokerAnswersNoMore(t *testing.T) {
+	servers, k := several(t)
+	o := topics(t, k, 2)
+	sent := load(t, k, o.Topic, 0, 1000)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "it runs", scoredAtLeast(1000))
+	frozen := coordinator(t, k, "__transaction_state", TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions))
+	if err := servers.Freeze(t.Context(), frozen); err != nil {
+		t.Fatal(err)
+	}
+	began, before := time.Now(), r.progress()
+	p := r.until(t, "it goes on without that broker", func(p Progress) bool {
+		return p.Partitions[0].Next > before.Partitions[0].Next+1000 && p.Partitions[1].Next > before.Partitions[1].Next+1000
+	})
+	gap := time.Since(began)
+	t.Logf("%s is frozen; 1000 records more of each partition after %s; faults %v", frozen, gap.Round(time.Millisecond), p.Faults)
+	if err := servers.Thaw(t.Context(), frozen); err != nil {
+		t.Fatal(err)
+	}
+	if gap > 45*time.Second {
+		t.Errorf("it took %s to do without a frozen broker", gap)
+	}
+	exactly(t, r, o, sent())
+}
