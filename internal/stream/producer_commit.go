@@ -28,8 +28,9 @@ func (s *producer) commit(ctx context.Context, next []int64, notes []string) err
 	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
 		return s.sized(s.cause(err))
 	}
+	sent := time.Now()
 	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
-	s.settle.committed(time.Since(begun))
+	s.settle.committed(sent.Sub(begun), time.Since(sent))
 	return s.sized(s.cause(err))
 }
 

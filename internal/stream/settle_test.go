@@ -16,13 +16,23 @@ func TestFewCommitsAreRefused(t *testing.T) {
 			waited += s.wait
 			if s.wait < needs {
 				refused++
-				s.committed(refusedPause + 5*time.Millisecond)
+				s.committed(4*time.Millisecond, 21*time.Millisecond)
 			} else {
-				s.committed(5 * time.Millisecond)
+				s.committed(2*time.Millisecond, 3*time.Millisecond)
 			}
 		}
 		if mean := waited / commits; refused > commits/100 || mean > 2*needs || s.wait > settleMost || s.wait < settleLeast {
 			t.Errorf("markers take %v: %d of %d commits refused, waited %v on average", needs, refused, commits, mean)
 		}
+	}
+}
+
+func TestABusyMachineTeachesNothing(t *testing.T) {
+	s := settling{wait: settleFirst}
+	for range 1000 {
+		s.committed(quickOffsets+1, time.Second)
+	}
+	if s.wait != settleFirst {
+		t.Errorf("waits %v, began with %v", s.wait, settleFirst)
 	}
 }
