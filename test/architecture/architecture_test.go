@@ -111,7 +111,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/dataset":  {"record"},
 		"internal/feature":  {"record", "pipeline"},
 		"internal/score":    {"record", "pipeline", "feature", "model"},
-		"internal/stream":   {"record", "score"},
+		"internal/stream":   {"record", "score", "stream/crossing"},
 		"internal/registry": {"score", "tracking"},
 		"internal/training": {"artifact", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
 		"internal/serving":  {"artifact", "job", "pipeline", "registry", "score", "stream"},

@@ -36,7 +36,7 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		<-sent
 		messages = append(messages, batch...)
 		begin := time.Now()
-		l := w.read(len(messages), 90*time.Second)
+		l := w.read(messages, 90*time.Second)
 		l.exactlyOnce(t, messages)
 		t.Logf("%s: all %d scored %v after the last was sent", name, len(messages), time.Since(begin).Round(10*time.Millisecond))
 	}
@@ -54,7 +54,7 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		extra := seedMessages(t, 1000, 99)
 		w.send(extra)
 		messages = append(messages, extra...)
-		w.read(len(messages), 30*time.Second).exactlyOnce(t, messages) // while Temporal is still away
+		w.read(messages, 30*time.Second).exactlyOnce(t, messages) // while Temporal is still away
 		w.StartService(t, stack.Temporal)
 	})
 	phase("Temporal frozen, then thawed", func() {
@@ -62,7 +62,7 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		extra := seedMessages(t, 1000, 98)
 		w.send(extra)
 		messages = append(messages, extra...)
-		w.read(len(messages), 30*time.Second).exactlyOnce(t, messages)
+		w.read(messages, 30*time.Second).exactlyOnce(t, messages)
 		w.Thaw(t, stack.Temporal)
 	})
 	phase("broker killed", func() { w.Kill(t, stack.Kafka) })

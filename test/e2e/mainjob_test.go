@@ -46,7 +46,7 @@ func mainJob(t *testing.T, kafka string) {
 	w.send(messages[:2000])
 	w.send(badMessages())
 	w.send(messages[2000:])
-	l := w.read(len(messages), time.Minute)
+	l := w.read(messages, time.Minute)
 	l.exactlyOnce(t, messages)
 	for _, p := range l.last {
 		if p.Model != "creditcard" || p.ModelVersion != "1" || p.Topic != "hello-fraud" || p.EventTime == "" {
@@ -73,7 +73,7 @@ func mainJob(t *testing.T, kafka string) {
 	w.worker()
 	more := seedMessages(t, 200, 2)
 	w.send(more)
-	w.read(len(messages)+len(more), time.Minute).exactlyOnce(t, append(messages, more...))
+	w.read(append(messages, more...), time.Minute).exactlyOnce(t, append(messages, more...))
 
 	var receipt struct {
 		Shards []job.ShardStatus `json:"shards"`

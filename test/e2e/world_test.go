@@ -193,13 +193,17 @@ type ledger struct {
 	last  map[string]score.Prediction
 }
 
-// read collects the predictions until there are at least want ids, and then whatever else
-// is there: a repetition would stand behind.
-func (w *world) read(want int, within time.Duration) ledger {
+// read collects predictions until each of the messages has one, and then whatever else is
+// there: a repetition would stand behind. Others may be sent meanwhile.
+func (w *world) read(messages []message, within time.Duration) ledger {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), within)
 	defer cancel()
 	l := ledger{count: map[string]int{}, last: map[string]score.Prediction{}}
+	missing := make(map[string]bool, len(messages))
+	for _, m := range messages {
+		missing[string(m.key)] = true
+	}
 	r, err := stream.NewReader(ctx, w.kafka(), "hello-predictions", stream.StartEarliest())
 	if err != nil {
 		w.t.Fatal(err)
@@ -209,14 +213,15 @@ func (w *world) read(want int, within time.Duration) ledger {
 		p, err := score.DecodePrediction(rec.Value)
 		if err == nil {
 			l.count[p.ID]++
+			delete(missing, p.ID)
 			l.last[p.ID] = p
 		}
 		return err
 	}
-	for len(l.count) < want {
+	for len(missing) > 0 {
 		rec, err := r.Next(ctx)
 		if err != nil {
-			w.t.Fatalf("%d of %d predictions after %v: %v", len(l.count), want, within, err)
+			w.t.Fatalf("%d of %d messages have no prediction after %v: %v", len(missing), len(messages), within, err)
 		}
 		if err := visit(rec); err != nil {
 			w.t.Fatal(err)
