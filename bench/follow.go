@@ -18,10 +18,9 @@ type follower struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 
-	mu    sync.Mutex
-	seen  map[int32][]arrival // by input partition, in the order of arrival
-	count int64
-	err   error
+	mu   sync.Mutex
+	seen map[int32][]arrival // by input partition, in the order of arrival
+	err  error
 }
 
 // arrival is one or several predictions of a partition that came within a millisecond.
@@ -64,7 +63,6 @@ func (f *follower) enter(at time.Time, value []byte) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.count++
 	now := arrival{at: at.Sub(f.begun), event: p.EventTime.Sub(f.begun), scored: p.ScoredAt.Sub(f.begun)}
 	list := f.seen[p.Partition]
 	if last := len(list) - 1; last >= 0 && now.at-list[last].at < time.Millisecond {
@@ -92,13 +90,6 @@ func (f *follower) close() error {
 	f.stop()
 	<-f.done
 	return f.failed()
-}
-
-// total is how many predictions came.
-func (f *follower) total() int64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.count
 }
 
 // renewed answers when each of some partitions had output that was scored after a

@@ -208,7 +208,7 @@ func TestRetryChecksTheFixAndPrintsReceipts(t *testing.T) {
 	if r := b.run(t.Context(), "dlq", "retry", "creditcard", "--reason", "not_json", "--yes", "--through", `test "$REASON $LETTER" = "not_json 0@1" && grep -qa hello && cat `+good); r.code != exitOK || len(asked.values) != 1 || asked.values[0] != goodMessage(t) {
 		t.Errorf("--through: exit %d, asked %+v: %s", r.code, asked, r.out)
 	}
-	b, asked = resolvable(t)
+	b, _ = resolvable(t)
 	if r := b.run(t.Context(), "dlq", "retry", "creditcard", "0@1", "--through", "echo '\x1b[31mno' >&2; exit 3"); r.code != exitFailed || !strings.Contains(r.out, `the command fails with exit code 3: \x1b[31mno`) {
 		t.Errorf("a command that fails: exit %d: %q", r.code, r.out)
 	}

@@ -71,7 +71,7 @@ func TestTheSameSeedGivesTheSameTransactions(t *testing.T) {
 		}
 		return sha256.Sum256(b.Bytes())
 	}
-	if file(1) != file(1) || file(1) == file(2) {
+	if once, again := file(1), file(1); once != again || once == file(2) {
 		t.Error("files do not follow their seeds")
 	}
 }

@@ -1,7 +1,5 @@
 package feature
 
-import "math/bits"
-
 // arena is the memory of all logs of a state. A log is a ring of a power of two of events; a ring that is given back serves
 // the next log of its size. Memory is taken in chunks and never moved, so that no record waits while gigabytes are copied.
 type arena struct {
@@ -61,6 +59,3 @@ func (a *arena) take(log int) ring {
 
 // give takes a ring back.
 func (a *arena) give(r ring) { a.free[r.log()] = append(a.free[r.log()], r) }
-
-// logFor is the binary logarithm of the smallest ring that has room for n events.
-func logFor(n uint64) int { return max(firstRing, bits.Len64(max(n, 1)-1)) }

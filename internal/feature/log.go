@@ -46,10 +46,7 @@ func (s *State) fill(event, next []uint64) {
 		next[1+i], over = bits.Add64(event[1+i], s.added[i], 0)
 		next[2+i], _ = bits.Add64(event[2+i], s.added[i+1], over)
 	}
-	values := event[1+len(s.added):]
-	for i, v := range s.seen {
-		values[i] = v
-	}
+	copy(event[1+len(s.added):], s.seen)
 }
 
 // makeRoom forgets the events that no window can reach any more, and takes a larger ring where that is not enough.
