@@ -44,11 +44,12 @@ type inference struct {
 	rolling    bool  // end the segments, keep the loops, continue as new
 	failed     error // Discover did not succeed
 
-	live     int  // shards that are driven
-	orders   int  // that are carried out, or wait for the one before
-	busy     bool // an order is carried out
-	dividing bool // shards have ended, and others take their place
-	placing  bool // whether this run chooses workers; those that began earlier take any
+	live     int            // shards that are driven
+	orders   int            // that are carried out, or wait for the one before
+	busy     bool           // an order is carried out
+	dividing bool           // shards have ended, and others take their place
+	stood    []job.Position // of each partition: the newest that is known to be committed, by partition
+	placing  bool           // whether this run chooses workers; those that began earlier take any
 }
 
 // shard is one shard of a run.
@@ -67,6 +68,7 @@ func (s *inference) setup(ctx workflow.Context) error {
 	if c := s.req.Carried; c != nil {
 		s.status.Plan, s.status.Started, s.status.Workers, s.status.Receipt = c.Plan, c.Started, c.Workers, c.Receipt
 		s.status.Runs, s.segments, s.discovered = c.Runs+1, c.Segments, true
+		s.stood = c.Stood
 		for _, sh := range c.Shards {
 			s.shards = append(s.shards, &shard{ShardStatus: sh})
 		}
@@ -190,7 +192,7 @@ func (s *inference) carry() job.InferenceRequest {
 	next, v := s.req, s.view()
 	next.Carried = &job.Carried{
 		Plan: v.Plan, Shards: v.Shards, Started: v.Started, Runs: v.Runs, Segments: s.segments,
-		Workers: v.Workers, Receipt: v.Receipt,
+		Workers: v.Workers, Receipt: v.Receipt, Stood: s.stood,
 	}
 	return next
 }

@@ -135,6 +135,11 @@ func (s *inference) settle(ctx workflow.Context, receipt job.ControlReceipt, ask
 	if err := errors.Join(errs...); err != nil {
 		return receipt, first(errs)
 	}
+	for _, sh := range receipt.Shards {
+		for _, p := range sh.Partitions {
+			s.keep(p.Partition, p.Next)
+		}
+	}
 	receipt.Generation, receipt.Model, receipt.At = s.status.Plan.Orders.Generation, s.status.Plan.Model, workflow.Now(ctx)
 	s.status.Receipt = &receipt
 	s.describe(ctx)

@@ -107,7 +107,14 @@ func (s *inference) dismiss(w job.Lease) {
 // stay away may only be slow, and its loop may run: it is asked again first.
 func (s *inference) missed(w job.Lease, err error) {
 	var timeout *temporal.TimeoutError
-	if errors.As(err, &timeout) && timeout.TimeoutType() == scheduleToStart {
+	if !errors.As(err, &timeout) {
+		return
+	}
+	var last job.Progress
+	if timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&last) == nil {
+		s.learn(last)
+	}
+	if timeout.TimeoutType() == scheduleToStart {
 		s.dismiss(w)
 	}
 }

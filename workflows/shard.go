@@ -55,7 +55,9 @@ func (s *inference) over(sh *shard) bool { return s.ending() || sh.leaving }
 func (s *inference) segment(ctx workflow.Context, sh *shard) (job.End, error) {
 	var a *activities.Stream
 	lasts := time.Duration(s.status.Plan.SegmentLasts)
-	req := job.SegmentRequest{Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts}
+	req := job.SegmentRequest{
+		Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts, Stood: s.stands(sh.Shard.Partitions),
+	}
 
 	within, cancel := workflow.WithCancel(ctx)
 	defer cancel()
@@ -80,6 +82,7 @@ func (s *inference) segment(ctx workflow.Context, sh *shard) (job.End, error) {
 		s.dismiss(sh.Lease)
 	}
 	sh.Last = done.Progress
+	s.learn(done.Progress)
 	return done.End, nil
 }
 
@@ -98,6 +101,7 @@ func (s *inference) drain(ctx workflow.Context, sh *shard) {
 	sh.end = job.EndStopped
 	if len(stood.Partitions) > 0 {
 		sh.Last = stood
+		s.learn(stood)
 	}
 }
 

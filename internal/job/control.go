@@ -131,7 +131,8 @@ type Welcome struct {
 
 // DivideRequest makes a division of a stream's partitions the only one that can commit.
 type DivideRequest struct {
-	Plan StreamPlan `json:"plan"` // with the new shards and the generation that they begin with
+	Plan  StreamPlan `json:"plan"`            // with the new shards and the generation that they begin with
+	Stood []Position `json:"stood,omitempty"` // where the partitions are known to have stood
 }
 
 // FindPositionsRequest asks where a seek leads.

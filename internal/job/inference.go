@@ -23,6 +23,7 @@ type Carried struct {
 	Runs     int           `json:"runs"`
 	Segments int64         `json:"segments"`
 	Workers  []Lease       `json:"workers,omitempty"`
+	Stood    []Position    `json:"stood,omitempty"`
 
 	Receipt *ControlReceipt `json:"receipt,omitempty"`
 }
@@ -86,7 +87,8 @@ type Lease struct {
 type SegmentRequest struct {
 	Plan    StreamPlan `json:"plan"`
 	Shard   Shard      `json:"shard"`
-	Segment int64      `json:"segment"` // number of the segment, for people
+	Segment int64      `json:"segment"`         // number of the segment, for people
+	Stood   []Position `json:"stood,omitempty"` // where the shard's partitions are known to have stood
 	Lasts   Duration   `json:"lasts"`
 }
 

@@ -20,14 +20,14 @@ import (
 // before anybody reads an offset under the new one (see stream.Retire). Which they were
 // stands in the object store; it is written before they are retired too, so that a crash in
 // between forgets none.
-func (s *Server) Divide(ctx context.Context, plan job.StreamPlan) error {
-	if err := s.divide(ctx, plan); err != nil {
+func (s *Server) Divide(ctx context.Context, plan job.StreamPlan, stood []job.Position) error {
+	if err := s.divide(ctx, plan, stood); err != nil {
 		return fmt.Errorf("divide the stream of %s: %w", plan.Pipeline, err)
 	}
 	return nil
 }
 
-func (s *Server) divide(ctx context.Context, plan job.StreamPlan) error {
+func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Position) error {
 	pipeline, topic := plan.Pipeline, plan.Topic
 	key := "streams/" + pipeline + "/owners.json"
 	var owners []string
@@ -56,7 +56,7 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan) error {
 	}
 	s.Logger.Info("the partitions are divided anew; retiring their owners of before", "pipeline", pipeline, "owners", gone)
 	for _, id := range gone {
-		if err := s.retire(ctx, plan, id); err != nil {
+		if err := s.retire(ctx, plan, stood, id); err != nil {
 			return err
 		}
 	}
@@ -65,7 +65,7 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan) error {
 
 // retire ends an owner that is known by its id. One of another topic, as after the pipeline
 // was changed, is only fenced: its offsets are not this stream's.
-func (s *Server) retire(ctx context.Context, plan job.StreamPlan, id string) error {
+func (s *Server) retire(ctx context.Context, plan job.StreamPlan, stood []job.Position, id string) error {
 	partitions := stream.OwnedBy(id, plan.Pipeline, 0, plan.Topic)
 	if partitions == nil {
 		return stream.Fence(ctx, s.Kafka, []string{id})
@@ -76,7 +76,7 @@ func (s *Server) retire(ctx context.Context, plan job.StreamPlan, id string) err
 	}
 	return stream.Retire(ctx, stream.Options{
 		Kafka: s.Kafka, Pipeline: plan.Pipeline, Group: plan.Group, Topic: plan.Topic, Partitions: partitions,
-		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Logger: s.Logger,
+		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Stood: positions(stood), Logger: s.Logger,
 	}, plan.Orders.Generation)
 }
 

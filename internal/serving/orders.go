@@ -37,12 +37,17 @@ func (s *Server) Orders(ctx context.Context, plan job.StreamPlan, shard job.Shar
 		Processor: engine, Model: bundle.Name, ModelVersion: bundle.Version,
 	}
 	if k := plan.Orders.Seek; k != nil {
-		orders.Seek = &stream.Seek{ID: k.ID}
-		for _, p := range k.Positions {
-			orders.Seek.Positions = append(orders.Seek.Positions, stream.Position{Partition: p.Partition, Next: p.Offset})
-		}
+		orders.Seek = &stream.Seek{ID: k.ID, Positions: positions(k.Positions)}
 	}
 	return orders, nil
+}
+
+func positions(of []job.Position) []stream.Position {
+	var out []stream.Position
+	for _, p := range of {
+		out = append(out, stream.Position{Partition: p.Partition, Next: p.Offset})
+	}
+	return out
 }
 
 // FindModel finds a version by number or alias, and makes sure that it can be opened: a

@@ -85,7 +85,7 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if plan.Orders.Generation, err = s.nextGeneration(ctx, plan); err != nil {
 		return fail(err)
 	}
-	if err := s.divide(ctx, plan); err != nil {
+	if err := s.divide(ctx, plan, nil); err != nil {
 		return fail(err)
 	}
 	return plan, nil
@@ -125,7 +125,7 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 	loop, err := stream.NewLoop(stream.Options{
 		Kafka: s.Kafka, Pipeline: d.Name, Group: req.Plan.Group, Topic: req.Plan.Topic, Partitions: req.Shard.Partitions,
 		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Delivery: stream.Delivery(d.Stream.Delivery),
-		Start: start, Sink: stream.SinkKind(req.Plan.Sink), Console: console,
+		Start: start, Stood: positions(req.Stood), Sink: stream.SinkKind(req.Plan.Sink), Console: console,
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
 		Model: orders.Model, ModelVersion: orders.ModelVersion, Orders: orders,
 		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,

@@ -162,6 +162,10 @@ func (s *session) follow(marks []mark) (changed bool, err error) {
 		if next, named := s.orders.Seek.to(s.Partitions[i]); named && m.Seek != s.orders.Seek.ID {
 			s.notes[i] = note{Generation: s.orders.Generation, Since: next, Seek: s.orders.Seek.ID, Before: max(0, m.next)}
 			m.next, changed = next, true
+			continue
+		}
+		if err := s.behind(i, *m); err != nil {
+			return false, err
 		}
 	}
 	return changed, nil

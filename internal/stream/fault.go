@@ -26,6 +26,7 @@ const (
 	FaultFenced         Fault = "fenced"              // a successor, or the broker gave up on a transaction
 	FaultTimeout        Fault = "transaction_timeout" // the broker allows shorter transactions only
 	FaultOffsetLost     Fault = "offset_lost"         // the broker no longer has the committed offset
+	FaultBehind         Fault = "offsets_behind"      // the broker answers older offsets than were committed
 	FaultTooLarge       Fault = "too_large"           // a record is larger than a topic takes
 	FaultOutdated       Fault = "outdated"            // newer orders are in force
 	FaultStuck          Fault = "stuck"               // records wait, and none is scored
@@ -37,7 +38,7 @@ const (
 func Faults() []Fault {
 	return []Fault{
 		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
-		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
+		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
 	}
 }
 
@@ -47,7 +48,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errConsole, FaultConsole}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errConsole, FaultConsole}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}
@@ -112,6 +113,9 @@ func (f Fault) advice(k Kafka) string {
 		return "bring brokers back: fewer of them hold the output topic, or Kafka's own topics, than min.insync.replicas asks for"
 	case FaultStorage:
 		return "look at the broker's disk and log: it cannot write; the stream goes on by itself when it can"
+	case FaultBehind:
+		return "restart the broker that coordinates the group: it answers older offsets than its log holds; nothing is scored twice meanwhile;" +
+			" if the commits are gone for good, accept that by: starter seek"
 	case FaultUnacknowledged:
 		return "look at the brokers: results were not acknowledged in time (disk, min.insync.replicas, or no leader); nothing is lost"
 	case FaultQuota:

@@ -34,6 +34,7 @@ type Loop struct {
 	state   State
 	slots   []int32 // partition number -> index into Partitions, -1 not owned
 	next    []int64 // of each of Partitions, as committed; -1 unknown
+	stood   []int64 // of each of Partitions: committed for certain, whatever a broker says; -1 unknown
 	ends    []int64 // the ends of the log as last seen
 	counts  Counts
 	meter   meter
@@ -71,6 +72,12 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 		l.slots[p] = int32(i)
 		l.next = append(l.next, -1)
 		l.ends = append(l.ends, -1)
+		l.stood = append(l.stood, -1)
+		for _, known := range o.Stood {
+			if known.Partition == p {
+				l.stood[i] = known.Next
+			}
+		}
 	}
 	return l, nil
 }

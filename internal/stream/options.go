@@ -38,7 +38,8 @@ type Options struct {
 	Output      string // topic of predictions; an input partition p goes to output partition p mod their number
 	DeadLetters string // default Topic + ".dlq"
 	Delivery    Delivery
-	Start       Start // used only for partitions where the group has committed nothing
+	Stood       []Position // offsets that are known to be committed: an older answer of the broker is not believed
+	Start       Start      // used only for partitions where the group has committed nothing
 	Sink        SinkKind
 	Console     io.Writer // of the console sink
 

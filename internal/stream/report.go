@@ -10,6 +10,7 @@ import (
 // committed takes a transaction into the books, once it stands.
 func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64) {
 	copy(l.next, next)
+	copy(l.stood, next)
 	l.counts.Records += txn.Records
 	l.counts.Predictions += txn.Predictions
 	l.counts.DeadLetters += txn.DeadLetters
@@ -32,7 +33,7 @@ func (l *Loop) failed(err error) {
 		return
 	}
 	level := slog.LevelWarn
-	if fault == FaultOffsetLost || fault == FaultStuck {
+	if fault == FaultOffsetLost || fault == FaultBehind || fault == FaultStuck {
 		level = slog.LevelError
 	}
 	l.Logger.Log(context.Background(), level, "stream interrupted",

@@ -92,7 +92,11 @@ func (s *session) pin(ctx context.Context) error {
 	if err := s.snk.begin(); err != nil {
 		return err
 	}
-	return s.snk.commit(ctx, s.next, s.texts)
+	if err := s.snk.commit(ctx, s.next, s.texts); err != nil {
+		return err
+	}
+	copy(s.stood, s.next)
+	return nil
 }
 
 // run scores until ctx is done or something fails. Either way no commit is on its way when
