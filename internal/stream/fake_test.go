@@ -114,6 +114,11 @@ func (s *fakeSource) committed(context.Context) ([]mark, error) {
 	return slices.Clone(s.offsets), nil
 }
 
+func (s *fakeSource) unstable(context.Context) ([]mark, error) {
+	s.say("unstable %v", nexts(s.offsets))
+	return slices.Clone(s.offsets), nil
+}
+
 func (s *fakeSource) bounds(context.Context) (first, end []int64, err error) {
 	for _, p := range s.parts {
 		first, end = append(first, s.first), append(end, int64(len(s.records(p))))

@@ -54,6 +54,8 @@ func (w *slow) dial(limits) (source, sink, error) {
 
 type slowSource struct{ *slow }
 
+func (s slowSource) unstable(context.Context) ([]mark, error) { return nil, nil }
+
 func (s slowSource) committed(context.Context) ([]mark, error) {
 	return []mark{{next: s.next}}, nil
 }

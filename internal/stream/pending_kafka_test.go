@@ -40,6 +40,9 @@ func TestClearingPendingOffsetsLeavesTheCommittedOnes(t *testing.T) {
 	if err != nil || after[0] != before[0] || after[1] != before[1] || after[0].next+after[1].next != 100 {
 		t.Errorf("before %+v, after %+v, %v", before, after, err)
 	}
+	if regardless, err := src.unstable(ctx); err != nil || regardless[0] != before[0] || regardless[1] != before[1] {
+		t.Errorf("asked without regard to open transactions: %+v, %v; want %+v", regardless, err, before)
+	}
 	if err := snk.begin(); err != nil {
 		t.Errorf("no transaction can be begun afterwards: %v", err)
 	}

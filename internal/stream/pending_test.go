@@ -11,6 +11,7 @@ import (
 type pendingOffsets struct {
 	*fakeKafka
 	cleared bool
+	lost    bool // the coordinator has lost track: clearing does not help
 }
 
 func (p *pendingOffsets) dial(l limits) (source, sink, error) {
@@ -24,7 +25,7 @@ type pendingSource struct {
 }
 
 func (s *pendingSource) committed(ctx context.Context) ([]mark, error) {
-	if !s.of.cleared {
+	if !s.of.cleared || s.of.lost {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
@@ -41,9 +42,13 @@ func (s *pendingSink) clear(ctx context.Context) error {
 	return s.sink.clear(ctx)
 }
 
-func TestOffsetsThatNobodyWillEverEndAreCleared(t *testing.T) {
+func TestOffsetsThatNobodyWillEverEndAreCleared(t *testing.T) { begins(t, false) }
+
+func TestCoordinatorThatHasLostTrackIsAskedForWhatIsCommitted(t *testing.T) { begins(t, true) }
+
+func begins(t *testing.T, lost bool) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &pendingOffsets{fakeKafka: newFake([]int32{0})}
+		f := &pendingOffsets{fakeKafka: newFake([]int32{0}), lost: lost}
 		l, err := NewLoop(Options{Kafka: Kafka{Brokers: "memory"}, Pipeline: "tiny", Topic: "in", Output: "out", Partitions: f.parts}, engine(t, "in", time.Now))
 		if err != nil {
 			t.Fatal(err)

@@ -56,6 +56,8 @@ func (s *simSource) committed(context.Context) ([]mark, error) {
 	return marks, nil
 }
 
+func (s *simSource) unstable(ctx context.Context) ([]mark, error) { return s.committed(ctx) }
+
 func (s *simSource) bounds(context.Context) (first, end []int64, err error) {
 	for _, p := range s.o.Partitions {
 		first, end = append(first, 0), append(end, s.logEnd[p])

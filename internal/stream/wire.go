@@ -27,6 +27,8 @@ type source interface {
 	// committed answers the group's offset of every partition owned, with its note. Offsets
 	// of transactions that are still open make it wait.
 	committed(ctx context.Context) ([]mark, error)
+	// unstable answers the same without regard to open transactions.
+	unstable(ctx context.Context) ([]mark, error)
 	// bounds answers the first offset of every partition owned, and the one after its last.
 	bounds(ctx context.Context) (first, end []int64, err error)
 	// since answers the first offset whose timestamp is at or after t, or the end.
