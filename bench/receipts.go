@@ -27,14 +27,15 @@ func (c *chaosRun) receipts(ctx context.Context) (changes []ledger.Change, err e
 	deadline := time.Now().Add(recovered)
 	for {
 		all, err := c.history(ctx)
-		if err != nil {
-			return nil, err
-		}
 		i := slices.IndexFunc(all, func(g given) bool { return !g.done })
-		if i < 0 {
+		late := time.Now().After(deadline)
+		switch {
+		case err != nil && late:
+			return nil, err
+		case err != nil: // Temporal may still be busy with what was done to it
+		case i < 0:
 			return swaps(all)
-		}
-		if time.Now().After(deadline) {
+		case late:
 			return nil, fmt.Errorf("an order (%s) was accepted and has no receipt %v after the last fault", all[i].name, recovered)
 		}
 		if err := sleep(ctx, time.Second); err != nil {
