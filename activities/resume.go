@@ -25,11 +25,8 @@ func Resume(ctx context.Context, s *Stream, req job.SegmentRequest) error {
 	return s.Host.Detach(key)
 }
 
-// Resumed drains the resumed loops of streams that do not run any more.
-func Resumed(ctx context.Context, s *Stream, req job.SegmentRequest, running bool) error {
-	if running {
-		return nil
-	}
+// Unresume drains a resumed loop whose stream does not run any more.
+func Unresume(ctx context.Context, s *Stream, req job.SegmentRequest) error {
 	key := shardKey(req.Plan.Pipeline, req.Shard)
 	_, err := s.Host.Drain(ctx, key)
 	s.Journal.Drop(key)

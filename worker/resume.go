@@ -27,7 +27,10 @@ func resume(ctx context.Context, s *activities.Stream, requests []job.SegmentReq
 // settle drains those resumed loops whose stream has ended meanwhile.
 func settle(ctx context.Context, s *activities.Stream, requests []job.SegmentRequest, running map[string]bool) {
 	for _, req := range requests {
-		if err := activities.Resumed(ctx, s, req, running[job.InferenceWorkflowID(req.Plan.Pipeline)]); err != nil {
+		if running[job.InferenceWorkflowID(req.Plan.Pipeline)] {
+			continue
+		}
+		if err := activities.Unresume(ctx, s, req); err != nil {
 			s.Logger.Warn("could not drain a loop whose stream has ended", "pipeline", req.Plan.Pipeline, "error", err)
 		}
 	}
