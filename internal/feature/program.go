@@ -60,7 +60,7 @@ func NewProgram(spec Spec, schema *record.Schema) (*Program, error) {
 		p.columns = append(p.columns, f.Name)
 	}
 	if spec.History != nil {
-		if _, err := p.stage(spec, schema, spec.History.Key); err != nil {
+		if _, err := p.stage(spec, schema, spec.History.Key, false); err != nil {
 			return fail("history %v", err)
 		}
 	}
@@ -88,7 +88,7 @@ func (p *Program) step(spec Spec, schema *record.Schema, i int) (operation, erro
 	f := spec.Features[i]
 	switch {
 	case f.Aggregate != "":
-		stage, err := p.stage(spec, schema, f.Key)
+		stage, err := p.stage(spec, schema, f.Key, f.Aggregate.OfLabels())
 		if err != nil {
 			return operation{}, err
 		}
@@ -149,8 +149,8 @@ func (p *Program) Names() []string { return p.names }
 // Width is the number of features.
 func (p *Program) Width() int { return len(p.names) }
 
-// Stages returns the stages as pipeline.Definition.Stages has them: the source's key first, though it may have no aggregates.
-// A program without state has none.
+// Stages returns the stages as pipeline.Definition.Stages has them: the source's key first, though it may have no aggregates; and
+// later once more if some look at labels. A program without state has none.
 func (p *Program) Stages() []*Stage { return p.stages }
 
 // Finish computes what needs no history: columns, calendar, operations and transforms. It is called once for a record, after

@@ -31,7 +31,7 @@ func snapshotOf(t testing.TB, s *State) []byte {
 func TestAStateGoesOnFromItsSnapshot(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		p := paymentProgram(t, payments(2_000, pipeline.Delayed))
-		stage := p.Stages()[rapid.IntRange(0, 1).Draw(r, "stage")]
+		stage := p.Stages()[rapid.IntRange(0, len(p.Stages())-1).Draw(r, "stage")]
 		rows, texts, labels := randomPayments(rapid.Uint64().Draw(r, "seed"), rapid.IntRange(1, 1500).Draw(r, "rows"), 3_000)
 		at := rapid.IntRange(0, len(rows)).Draw(r, "at")
 		one := stage.NewState()
@@ -62,12 +62,12 @@ func TestAStateGoesOnFromItsSnapshot(t *testing.T) {
 func goldenState(t testing.TB) (*Stage, *State) {
 	t.Helper()
 	p := paymentProgram(t, payments(2_000, pipeline.Delayed))
-	s := p.Stages()[1].NewState()
+	s := shopStage(p).NewState()
 	rows, texts, labels := randomPayments(4, 40, 1_000)
 	for i, row := range rows {
 		s.Update(row, texts, labels[i], make([]float64, p.Width()))
 	}
-	return p.Stages()[1], s
+	return shopStage(p), s
 }
 
 // A snapshot of version 1 can be read for good.
@@ -123,7 +123,7 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 func TestASnapshotOfOtherFeaturesSaysSo(t *testing.T) {
 	_, s := goldenState(t)
 	for _, spec := range []Spec{payments(1_000, pipeline.Delayed), payments(2_000, pipeline.AsTheyArrive)} {
-		if _, err := paymentProgram(t, spec).Stages()[1].ReadState(bytes.NewReader(snapshotOf(t, s))); !errors.Is(err, ErrDefinition) {
+		if _, err := shopStage(paymentProgram(t, spec)).ReadState(bytes.NewReader(snapshotOf(t, s))); !errors.Is(err, ErrDefinition) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -150,6 +150,7 @@ func FuzzReadingABodyNeverPanics(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(body.Bytes())
+	width := len(payments(2_000, pipeline.Delayed).Features)
 	f.Fuzz(func(t *testing.T, b []byte) {
 		in := newSnapshotReader(bytes.NewReader(b))
 		read := stage.NewState()
@@ -159,7 +160,7 @@ func FuzzReadingABodyNeverPanics(f *testing.F) {
 		}
 		rows, texts, labels := randomPayments(9, 30, 1_000)
 		for i, row := range rows {
-			read.Update(row, texts, labels[i], make([]float64, len(stage.aggregates)*2))
+			read.Update(row, texts, labels[i], make([]float64, width))
 		}
 	})
 }

@@ -103,10 +103,12 @@ var aggregateKinds = map[pipeline.Aggregate]aggregateKind{
 	pipeline.Min: aggregateMin, pipeline.Max: aggregateMax, pipeline.Distinct: aggregateDistinct,
 }
 
-// stage returns the stage of a key, made at its first use.
-func (p *Program) stage(spec Spec, schema *record.Schema, key string) (*Stage, error) {
-	for _, s := range p.stages {
-		if s.name == key {
+// stage returns the stage of a key, made at its first use, as pipeline.Definition.Stages divides them: the first one is of the
+// source's key and never looks at labels, so the same key may have one more.
+func (p *Program) stage(spec Spec, schema *record.Schema, key string, labels bool) (*Stage, error) {
+	first := spec.History != nil && key == spec.History.Key && !labels
+	for i, s := range p.stages {
+		if s.name == key && first == (i == 0) {
 			return s, nil
 		}
 	}

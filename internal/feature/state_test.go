@@ -69,6 +69,18 @@ func paymentProgram(t testing.TB, spec Spec) *Program {
 	return p
 }
 
+// newStates returns an empty state of each stage.
+func newStates(p *Program) []*State {
+	var states []*State
+	for _, stage := range p.Stages() {
+		states = append(states, stage.NewState())
+	}
+	return states
+}
+
+// shopStage is the last stage of payments: the shop's, which looks at labels, too.
+func shopStage(p *Program) *Stage { return p.Stages()[len(p.Stages())-1] }
+
 // past is a record of a key as the reference remembers it.
 type past struct {
 	at    int64 // milliseconds, moved up if it came too late
@@ -161,7 +173,7 @@ func reference(in Input, all []past, arriving bool) float64 {
 func checkAgainstReference(t *rapid.T, rows [][]float64, texts *record.Texts, labels []Label, tolerance int64) {
 	spec := payments(tolerance, pipeline.Delayed)
 	p := paymentProgram(&testing.T{}, spec)
-	states := []*State{p.Stages()[0].NewState(), p.Stages()[1].NewState()}
+	states := newStates(p)
 	histories := map[string]map[float64][]past{"card": {}, "shop": {}}
 	values := make([]float64, p.Width())
 	for i, row := range rows {
@@ -255,7 +267,7 @@ func TestCountersTellReorderedFromLate(t *testing.T) {
 func TestARecordAllocatesNothing(t *testing.T) {
 	rows, texts, labels := randomPayments(3, 20_000, 2_000)
 	p := paymentProgram(t, payments(2_000, pipeline.Delayed))
-	states := []*State{p.Stages()[0].NewState(), p.Stages()[1].NewState()}
+	states := newStates(p)
 	values, x := make([]float64, p.Width()), make([]float32, p.Width())
 	next := 0
 	feed := func() {

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,7 +21,7 @@ func (d *Definition) Draw() string {
 			line("  |")
 			line("  |  forwarded in the same transaction")
 			line("  v")
-			line("topic %s", s.Topic)
+			line("topic %s%s", s.Topic, d.merged(s))
 		}
 		if s.Key == "" {
 			continue
@@ -33,7 +34,7 @@ func (d *Definition) Draw() string {
 		}
 		line("stage %d  history of each %s, kept %s", i, s.Key, d.kept(s))
 		for _, f := range d.Features {
-			if f.Aggregate != "" && f.Key == s.Key {
+			if slices.Contains(s.Features, f.Name) {
 				line("  %-40s %s", f.Name, d.words(f))
 			}
 		}
@@ -56,16 +57,24 @@ func (d *Definition) Draw() string {
 	}
 	if d.LooksAtLabels() {
 		line("")
-		line("labels   topic %s, %s", d.Label.Topic, d.labelWords())
+		line("labels   topic %s, copied to the stages that look at them; %s", d.Label.Topic, d.labelWords())
 	}
 	return w.String()
+}
+
+// merged names what a stage's topic holds beside records.
+func (d *Definition) merged(s Stage) string {
+	if !s.Labels {
+		return ""
+	}
+	return ", with the labels of topic " + d.Label.Topic
 }
 
 // kept says how long a stage keeps records.
 func (d *Definition) kept(s Stage) string {
 	var longest Span
 	for _, f := range d.Features {
-		if f.Aggregate == "" || f.Key != s.Key {
+		if !slices.Contains(s.Features, f.Name) {
 			continue
 		}
 		if f.Window() == All {

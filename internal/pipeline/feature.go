@@ -69,8 +69,8 @@ const (
 	RatioToMean   Aggregate = "ratio_to_mean"   // value / mean over the key's earlier records; 0 where the mean is 0
 )
 
-// ofLabel says whether the aggregate looks at labels.
-func (a Aggregate) ofLabel() bool { return a == Positives || a == Share }
+// OfLabels says whether the aggregate looks at labels.
+func (a Aggregate) OfLabels() bool { return a == Positives || a == Share }
 
 // ofHistory says whether the aggregate compares a record with those before it, which then do not include it.
 func (a Aggregate) ofHistory() bool { return a == ZScore || a == RatioToMean }

@@ -107,7 +107,7 @@ func (d *Definition) completeFeature(f *Feature) {
 		if f.Key == "" {
 			f.Key = d.Key
 		}
-		if f.Column == "" && f.Aggregate.ofLabel() {
+		if f.Column == "" && f.Aggregate.OfLabels() {
 			f.Column = d.Label.Column
 		}
 	case f.Column == "" && len(f.operands()) == 0:
@@ -133,5 +133,5 @@ func defaultDeadLetters(topic string) string { return topic + ".dlq" }
 
 // LooksAtLabels says whether any feature is made of the labels of earlier records.
 func (d *Definition) LooksAtLabels() bool {
-	return slices.ContainsFunc(d.Features, func(f Feature) bool { return f.Aggregate.ofLabel() })
+	return slices.ContainsFunc(d.Features, func(f Feature) bool { return f.Aggregate.OfLabels() })
 }

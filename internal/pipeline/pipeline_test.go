@@ -134,7 +134,10 @@ func TestAFeatureOverSeveralWindowsBecomesOneForEach(t *testing.T) {
 	if got := d.StreamSchema(); len(got) != 5 || got[0].Name != "id" || got[4].Name != "amount" {
 		t.Errorf("stream schema %v", got)
 	}
-	want := []Stage{{"card", "in", []string{"mean_1d", "mean_7d"}}, {"shop", "stateful.stage-1", []string{"risk_1", "risk_30"}}}
+	want := []Stage{
+		{Key: "card", Topic: "in", Features: []string{"mean_1d", "mean_7d"}},
+		{Key: "shop", Topic: "stateful.stage-1", Features: []string{"risk_1", "risk_30"}, Labels: true},
+	}
 	if got := d.Stages(); !reflect.DeepEqual(got, want) {
 		t.Errorf("stages %v, want %v", got, want)
 	}

@@ -175,7 +175,7 @@ func (c *checks) aggregated(d *Definition, f *Feature, field string, columns map
 	switch {
 	case f.Aggregate.ofRecords():
 		c.that(f.Column == "", field+".column", "is not needed: %s looks at no column; remove it", f.Aggregate)
-	case f.Aggregate.ofLabel():
+	case f.Aggregate.OfLabels():
 		c.that(f.Column == d.Label.Column, field+".column", "%q is not the label; %s looks at the label only, remove the column", f.Column, f.Aggregate)
 	case f.Aggregate == Distinct:
 		c.that(column.exact() || column == Text, field+".column", "%q is no column of type text, int, decimal or bool; name one whose values can be told apart", f.Column)
@@ -183,7 +183,7 @@ func (c *checks) aggregated(d *Definition, f *Feature, field string, columns map
 		c.that(column.exact(), field+".column",
 			"%q is no column of type int, decimal or bool, whose sums are exact; name one, or declare the column as decimal(2) or the like", f.Column)
 	}
-	c.that(f.Aggregate.ofLabel() || f.Column != d.Label.Column || f.Column == "", field+".column",
+	c.that(f.Aggregate.OfLabels() || f.Column != d.Label.Column || f.Column == "", field+".column",
 		"%q is the label; only positives and share may look at it, once it is known", f.Column)
 }
 
@@ -215,7 +215,7 @@ func (c *checks) shift(d *Definition, f *Feature, field string) {
 	}
 	c.that(f.Shift == "" || !f.Aggregate.ofHistory() && f.Aggregate != TimeSinceLast, field+".shift",
 		"%s compares a record with those just before it; remove the shift", f.Aggregate)
-	if f.Aggregate.ofLabel() && d.Labels == Delayed {
+	if f.Aggregate.OfLabels() && d.Labels == Delayed {
 		c.that(d.Label.Delay != "", "label.delay", "is missing, and %s looks at labels; write how long they take, such as 7d", f.Name)
 		c.that(f.Shift != "" && d.ShiftOf(*f) >= d.LabelDelay(), field+".shift",
 			"%q would look at labels before label.delay has passed; write `shift: label_delay`", string(f.Shift))
