@@ -53,43 +53,29 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 	for i, p := range w.Partitions {
 		src.parts[i] = kafka.TopicPartition{Topic: &w.Topic, Partition: p}
 	}
-	p, err := kafka.NewProducer(w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits)))
-	if err != nil {
-		src.close()
-		return nil, nil, fmt.Errorf("make producer: %w", err)
-	}
-	go w.forward(p.Logs())
-	snk := &producer{confluent: w, p: p, from: src, settle: settling{wait: settleFirst}, barrier: make(chan chan struct{}), done: make(chan struct{})}
-	go snk.watch()
-	if err := w.cross(src, snk); err != nil {
-		snk.close()
+	if err := w.batches(src); err != nil {
 		src.close()
 		return nil, nil, err
 	}
-	return src, snk, nil
+	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
+	return src, &producer{confluent: w, config: config, from: src, settle: settling{wait: settleFirst}, barrier: make(chan chan struct{})}, nil
 }
 
 func (w *confluent) overlaps() bool { return true }
 
-// cross lets records cross in batches, unless the options or the client that is linked are
+// batches lets records cross in batches, unless the options or the client that is linked are
 // against it. Then the public calls do the same, slower.
-func (w *confluent) cross(src *consumer, snk *producer) (err error) {
+func (w *confluent) batches(src *consumer) (err error) {
 	if w.PublicCalls {
 		return nil
 	}
-	if src.batch, err = crossing.NewPoller(src.c); err == nil {
-		snk.batch, err = crossing.NewSender(snk.p, *snk.topic(toOutput), *snk.topic(toDeadLetters))
-	}
+	src.batch, err = crossing.NewPoller(src.c)
 	if !errors.Is(err, crossing.ErrUnsuitable) {
 		return err
 	}
 	w.plain.Do(func() {
 		w.Logger.Warn("records cross one by one into the client library, which costs about twice as much", slog.Any("reason", err))
 	})
-	if src.batch != nil {
-		src.batch.Close()
-		src.batch = nil
-	}
 	return nil
 }
 
@@ -147,10 +133,15 @@ func (w *confluent) statistics(text string) {
 	w.seen(s)
 }
 
-// forward hands the client's own log lines on. They repeat what the loop reports itself,
-// so they are for debugging.
+// forward hands the client's own log lines on.
 func (w *confluent) forward(logs <-chan kafka.LogEvent) {
 	for e := range logs {
-		w.Logger.Debug(e.Message, slog.String("client", e.Name), slog.String("tag", e.Tag))
+		w.log(e)
 	}
+}
+
+// log takes one of the client's own log lines. They repeat what the loop reports itself, so
+// they are for debugging.
+func (w *confluent) log(e kafka.LogEvent) {
+	w.Logger.Debug(e.Message, slog.String("client", e.Name), slog.String("tag", e.Tag))
 }

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
@@ -14,18 +15,19 @@ import (
 // producer is the sink over the client library.
 type producer struct {
 	*confluent
-	p     *kafka.Producer
-	from  *consumer
-	sizes [destinations]int32 // partitions of each topic; 0: not written to
-	batch *crossing.Sender    // nil: the public calls
-	msg   kafka.Message       // of the public calls, reused: Produce copies it
+	config *kafka.ConfigMap
+	p      *kafka.Producer // nil until init has made it
+	from   *consumer
+	sizes  [destinations]int32 // partitions of each topic; 0: not written to
+	batch  *crossing.Sender    // nil: the public calls
+	msg    kafka.Message       // of the public calls, reused: Produce copies it
 
 	settle settling
 
 	failure atomic.Pointer[failure] // the first delivery that failed
 	largest atomic.Int64            // of the records refused for their size
 	barrier chan chan struct{}
-	done    chan struct{}
+	done    chan struct{} // closed when watch has ended
 }
 
 type failure struct{ err error }
@@ -67,9 +69,20 @@ func (s *producer) event(e kafka.Event) {
 	}
 }
 
-func (s *producer) init(ctx context.Context) error {
+func (s *producer) init(ctx context.Context) (err error) {
 	if s.Delivery == ExactlyOnce {
-		if err := patiently(ctx, func(ms int) error { return initTransactions(s.p, ms) }); err != nil {
+		s.p, _, err = claim(ctx, s.config, s.log)
+	} else if s.p, err = kafka.NewProducer(s.config); err == nil {
+		go s.forward(s.p.Logs())
+	}
+	if err != nil {
+		return err
+	}
+	s.done = make(chan struct{})
+	go s.watch()
+	if s.from.batch != nil {
+		s.batch, err = crossing.NewSender(s.p, *s.topic(toOutput), *s.topic(toDeadLetters))
+		if err != nil && !errors.Is(err, crossing.ErrUnsuitable) {
 			return err
 		}
 	}
@@ -87,13 +100,6 @@ func (s *producer) init(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// initTransactions can be resumed: after a timeout the next call waits for the same answer.
-func initTransactions(p *kafka.Producer, ms int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(ms)*time.Millisecond)
-	defer cancel()
-	return p.InitTransactions(ctx)
 }
 
 func (s *producer) topic(to destination) *string {
@@ -168,6 +174,9 @@ func (s *producer) produce(r *outgoing) error {
 }
 
 func (s *producer) abort(ctx context.Context) {
+	if s.p == nil {
+		return
+	}
 	purge := kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking
 	if err := s.p.Purge(purge); err != nil {
 		s.Logger.Debug("purge producer", "error", err)
@@ -181,6 +190,9 @@ func (s *producer) abort(ctx context.Context) {
 }
 
 func (s *producer) close() {
+	if s.p == nil {
+		return
+	}
 	if s.batch != nil {
 		s.batch.Close()
 	}

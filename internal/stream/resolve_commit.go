@@ -23,7 +23,9 @@ type resolving struct {
 // take makes the producer, ends the rights of all resolvers before it, and aborts what
 // they have left open.
 func (r Resolver) take(ctx context.Context) (*resolving, error) {
-	p, err := kafka.NewProducer(r.Kafka.client("temporal-streaming-resolver", kafka.ConfigMap{
+	ctx, cancel := context.WithTimeout(ctx, r.Patience)
+	defer cancel()
+	p, _, err := claim(ctx, r.Kafka.client("temporal-streaming-resolver", kafka.ConfigMap{
 		"transactional.id":                   r.transactionalID(),
 		"transaction.timeout.ms":             int(transactionTimeout.Milliseconds()),
 		"message.max.bytes":                  largestRecord,
@@ -32,18 +34,11 @@ func (r Resolver) take(ctx context.Context) (*resolving, error) {
 		"socket.connection.setup.timeout.ms": 5000,
 		"go.produce.channel.size":            1,
 		"go.logs.channel.enable":             true,
-	}))
+	}), func(kafka.LogEvent) {})
 	if err != nil {
 		return nil, err
 	}
-	go discardLogs(p.Logs())
 	go discardEvents(p.Events()) // deliveries are reported to channels of their own
-	ctx, cancel := context.WithTimeout(ctx, r.Patience)
-	defer cancel()
-	if err := patiently(ctx, func(ms int) error { return initTransactions(p, ms) }); err != nil {
-		p.Close()
-		return nil, err
-	}
 	return &resolving{p: p}, nil
 }
 
