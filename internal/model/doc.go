@@ -9,14 +9,18 @@
 // Four programs compute the same probabilities, and are compared before a model may serve:
 //
 //   - [Scorer], flat kernels without allocation, for the stream;
-//   - [Forward], Gorgonia's own forward pass, which is what was trained;
+//   - [Forward], the forward pass of the Gorgonia graph that was trained; its layers are operations of this package, which share
+//     their matrix product with the Scorer;
 //   - [Evaluate], a plain interpreter of the exported file, which shares no code with the other two;
 //   - ONNX Runtime, outside this module, through the same file.
+//
+// The matrix products are kernels in assembly for AVX-512 and AVX2, chosen by what the processor has, with one in plain Go beside
+// them; the build tag purego leaves only that one.
 //
 // What may be relied on:
 //
 //   - [Fit] is a function of its rows, its Config and its names: the same input gives the same weights bit for bit on the same kind of
-//     processor, also when it was killed and resumed from the checkpoint of any epoch.
+//     processor, whatever the number of cores, also when it was killed and resumed from the checkpoint of any epoch.
 //   - [ReadONNX] accepts what [Model.ONNX] writes and refuses everything else with a sentence; it never panics, and its memory
 //     is bounded by the size of the file.
 //   - [Scorer.Score] gives a row the same bits whatever batch it comes in and wherever it stands there.

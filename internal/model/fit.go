@@ -92,7 +92,7 @@ type trainer struct {
 	state       state
 }
 
-// examples are prepared rows.
+// examples are standardised rows: their encoding is some ten times as large, and made anew where it is needed.
 type examples struct {
 	x, y, w []float32
 	n       int
@@ -101,17 +101,18 @@ type examples struct {
 func newTrainer(train, validation Rows, cfg Config) (*trainer, error) {
 	t := &trainer{cfg: cfg, preparation: fitPreparation(train, cfg)}
 	t.widths = append(append([]int{t.preparation.Width()}, cfg.Hidden...), 1)
-	t.train = examples{prepareAll(&t.preparation, train.X, train.Len()), train.Y, train.trainingWeights(cfg), train.Len()}
-	t.validation = examples{prepareAll(&t.preparation, validation.X, validation.Len()), validation.Y, validation.worldWeights(cfg), validation.Len()}
+	k, e := bestKernel(), newEncoder(&t.preparation)
+	t.train = examples{standardiseAll(k, &t.preparation, train.X, train.Len()), train.Y, train.trainingWeights(cfg), train.Len()}
+	t.validation = examples{standardiseAll(k, &t.preparation, validation.X, validation.Len()), validation.Y, validation.worldWeights(cfg), validation.Len()}
 	t.logOdds = logOdds(t.train.y, t.train.w)
 	t.correction = float32(logOdds(train.Y, train.worldWeights(cfg)) - t.logOdds)
 	batches := (t.train.n + cfg.Batch - 1) / cfg.Batch
 	t.schedule = schedule{Rate: cfg.LearningRate, Total: int64(batches * cfg.Epochs)}
 	var err error
-	if t.learner, err = newNetwork(t.widths, cfg.Batch, cfg.Dropout, true); err != nil {
+	if t.learner, err = newNetwork(k, e, t.widths, cfg.Batch, cfg.Dropout, true); err != nil {
 		return nil, err
 	}
-	if t.judge, err = newNetwork(t.widths, 1024, 0, false); err != nil {
+	if t.judge, err = newNetwork(k, e, t.widths, 1024, 0, false); err != nil {
 		return nil, err
 	}
 	t.state = state{Params: t.learner.params}
@@ -164,7 +165,7 @@ func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 func (t *trainer) pass(ctx context.Context) (float64, error) {
 	s, n := &t.state, t.learner
 	order := stream(t.cfg.Seed, s.Member, s.Epoch, forShuffle).Perm(t.train.n)
-	dropout := stream(t.cfg.Seed, s.Member, s.Epoch, forDropout)
+	dropout := source(t.cfg.Seed, s.Member, s.Epoch, forDropout)
 	total := 0.0
 	for from := 0; from < len(order); from += n.batch {
 		if err := ctx.Err(); err != nil {
@@ -172,7 +173,7 @@ func (t *trainer) pass(ctx context.Context) (float64, error) {
 		}
 		t.fill(order[from:min(from+n.batch, len(order))])
 		for _, mask := range n.masks {
-			dropMask(mask, t.cfg.Dropout, dropout)
+			dropMask(n.kernel, mask, t.cfg.Dropout, dropout)
 		}
 		if err := n.run(); err != nil {
 			return 0, err
@@ -189,8 +190,6 @@ func (t *trainer) pass(ctx context.Context) (float64, error) {
 // to the loss or to any gradient.
 func (t *trainer) fill(chosen []int) {
 	n := t.learner
-	clear(n.x)
-	clear(n.y)
 	clear(n.w)
 	for to, from := range chosen {
 		copy(n.x[to*n.inputs:(to+1)*n.inputs], t.train.x[from*n.inputs:])

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
+	"runtime"
 	"testing"
 )
 
@@ -219,4 +221,60 @@ func FuzzDecodeState(f *testing.F) {
 			t2.Error("a state that was read is written differently")
 		}
 	})
+}
+
+// BenchmarkStep is one step of training, as cfg.Batch rows of the recipes' networks take it.
+func BenchmarkStep(b *testing.B) {
+	for _, c := range []struct{ features, bins int }{{15, 124}, {43, 688}} {
+		for _, k := range kernels() {
+			b.Run(fmt.Sprintf("%s/%d", k.name, c.features+c.bins), func(b *testing.B) {
+				const batch = 512
+				p := &Preparation{SignedLog: make([]bool, c.features), Mean: make([]float32, c.features), Scale: make([]float32, c.features), Clip: 30}
+				for i := range c.bins {
+					p.Bins = append(p.Bins, Bin{Column: i * c.features / c.bins, Low: float32(i % 7), Slope: 1})
+				}
+				n, err := newNetwork(k, newEncoder(p), []int{c.features + c.bins, 64, 64, 1}, batch, 0.1, true)
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer n.close()
+				initialise(n.params, []int{c.features + c.bins, 64, 64, 1}, -3, stream(1, 0, 0, forWeights))
+				solver, dropout := newAdamW(n.params), source(1, 0, 0, forDropout)
+				copy(n.x, randomRows(batch, c.features))
+				for i := range batch {
+					n.w[i], n.y[i] = 1, float32(i%2)
+				}
+				before := processorTime(b)
+				for b.Loop() {
+					for _, mask := range n.masks {
+						dropMask(k, mask, 0.1, dropout)
+					}
+					if err := n.run(); err != nil {
+						b.Fatal(err)
+					}
+					if err := solver.step(n, 1e-3, 0.01); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.N*batch)/(processorTime(b)-before).Seconds(), "rows/cpu-s")
+			})
+		}
+	}
+}
+
+func TestFitGivesTheSameBitsOnAnyNumberOfCores(t *testing.T) {
+	cfg := smallConfig()
+	cfg.Epochs, cfg.Members, cfg.Hidden, cfg.Bins, cfg.Batch = 2, 1, []int{80, 24}, 30, 300
+	var want []byte
+	for _, cores := range []int{1, 2, 5} {
+		before := runtime.GOMAXPROCS(cores)
+		got := file(t, fitted(t, cfg))
+		runtime.GOMAXPROCS(before)
+		if want == nil {
+			want = got
+		}
+		if !bytes.Equal(got, want) {
+			t.Errorf("the model that %d cores train differs from that of one", cores)
+		}
+	}
 }

@@ -15,11 +15,12 @@ func Forward(m *Model, x []float32, n int) ([]float32, error) {
 	if n < 0 || len(x) != n*m.Width() {
 		return nil, fmt.Errorf("forward: %d values for %d rows of %d features: %w", len(x), n, m.Width(), ErrInvalid)
 	}
-	prepared := prepareAll(&m.Preparation, x, n)
+	k := bestKernel()
+	e, standardised := newEncoder(&m.Preparation), standardiseAll(k, &m.Preparation, x, n)
 	sum := make([]float32, n)
 	logits := make([]float32, n)
 	for _, member := range m.Members {
-		net, err := newNetwork(member.widths(), min(max(n, 8), 1024), 0, false)
+		net, err := newNetwork(k, e, member.widths(), min(max(n, 8), 1024), 0, false)
 		if err != nil {
 			return nil, err
 		}
@@ -27,14 +28,14 @@ func Forward(m *Model, x []float32, n int) ([]float32, error) {
 			copy(net.params[2*i], l.Weights)
 			copy(net.params[2*i+1], l.Bias)
 		}
-		if err := net.forward(prepared, logits); err != nil {
+		if err := net.forward(standardised, logits); err != nil {
 			return nil, err
 		}
 		if err := net.close(); err != nil {
 			return nil, fmt.Errorf("forward: close machine: %w", err)
 		}
 		for i, z := range logits {
-			sum[i] += sigmoid(z)
+			sum[i] += float32(1 / (1 + math.Exp(-float64(z))))
 		}
 	}
 	for i := range sum {
@@ -43,27 +44,27 @@ func Forward(m *Model, x []float32, n int) ([]float32, error) {
 	return sum, nil
 }
 
-// forward fills logits from prepared rows, a batch at a time; the last batch is padded with zero rows.
-func (n *network) forward(prepared, logits []float32) error {
+// forward fills logits from standardised rows, a batch at a time. Rows of an earlier batch that stand behind a last, smaller one do
+// not reach its results.
+func (n *network) forward(standardised, logits []float32) error {
 	for from := 0; from < len(logits); from += n.batch {
 		to := min(from+n.batch, len(logits))
-		clear(n.x)
-		copy(n.x, prepared[from*n.inputs:to*n.inputs])
+		copy(n.x, standardised[from*n.inputs:to*n.inputs])
 		if err := n.run(); err != nil {
 			return err
 		}
-		copy(logits[from:to], n.logits())
+		n.logits(logits[from:to])
 	}
 	return nil
 }
 
-func prepareAll(p *Preparation, x []float32, n int) []float32 {
-	f, width := len(p.Mean), p.Width()
-	prepared := make([]float32, n*width)
+func standardiseAll(k *kernel, p *Preparation, x []float32, n int) []float32 {
+	f := len(p.Mean)
+	standardised := make([]float32, n*f)
 	for i := range n {
-		p.Apply(x[i*f:(i+1)*f], prepared[i*width:(i+1)*width])
+		p.standardise(k, x[i*f:(i+1)*f], standardised[i*f:(i+1)*f])
 	}
-	return prepared
+	return standardised
 }
 
 func (n MLP) widths() []int {
@@ -73,5 +74,3 @@ func (n MLP) widths() []int {
 	}
 	return widths
 }
-
-func sigmoid(z float32) float32 { return float32(1 / (1 + math.Exp(-float64(z)))) }

@@ -1,41 +1,82 @@
 package model
 
-// A kernel computes 16 outputs of an affine layer for 6 rows:
+// A tile is the work of a kernel: 6 rows of a matrix product, 16 columns of it per panel,
 //
-//	out[r*outStride+c] = max(floor, bias[c] + sum over i of x[r*stride+i] * panel[i*16+c])      r in 0..5, c in 0..15, i in 0..inputs-1
+//	out[r*outRow + p*16+c] = max(floor, start[r*startRow + p*16+c] + sum over i of a[r*aRow + i*aStep] * b[i*bStep + p*bPanel + c])
 //
-// Every output is one chain of multiply-adds over i in ascending order, started from the bias. That is what makes a row's
-// result independent of its place in a batch: tiling decides which chains run side by side, never the order within one.
-// floor is 0 for a ReLU and -Inf for none.
-type kernel func(x []float32, stride int, panel, bias, out []float32, outStride, inputs int, floor float32)
+// for r in 0..5, i in 0..steps-1, c in 0..15. With startRow 0 start is a bias; with start = out the sum goes on from an earlier one.
+//
+// Every output is one chain of multiply-adds over i in ascending order. That is what makes a row's result independent of its
+// place in a batch, and a gradient independent of how many cores share the work: tiling decides which chains run side by side, never
+// the order within one.
+type tile struct {
+	a             []float32
+	aRow, aStep   int
+	b             []float32
+	bStep, bPanel int
+	start         []float32
+	startRow      int
+	out           []float32
+	outRow        int
+	steps         int     // at least 1
+	floor         float32 // 0 for a ReLU, -Inf for none
+}
 
 const (
 	tileRows     = 6
 	panelColumns = 16
+	widePanels   = 4 // how many panels a kernel's wide form takes at once
 )
 
-// portableKernel runs everywhere. Each step rounds twice, product and sum, where a fused multiply-add rounds once; the kernels
-// therefore agree closely, not to the bit. Eight sums at a time are what stays in registers.
-func portableKernel(x []float32, stride int, panel, bias, out []float32, outStride, inputs int, floor float32) {
-	for r := 0; r < tileRows; r += 2 {
-		x0, x1 := x[r*stride:][:inputs], x[(r+1)*stride:][:inputs]
-		for c := 0; c < panelColumns; c += 4 {
-			b := (*[4]float32)(bias[c:])
-			a0, a1, a2, a3 := b[0], b[1], b[2], b[3]
-			b0, b1, b2, b3 := a0, a1, a2, a3
-			for i, u := range x0 {
-				w, v := (*[4]float32)(panel[i*panelColumns+c:]), x1[i]
-				a0 += u * w[0]
-				a1 += u * w[1]
-				a2 += u * w[2]
-				a3 += u * w[3]
-				b0 += v * w[0]
-				b1 += v * w[1]
-				b2 += v * w[2]
-				b3 += v * w[3]
-			}
-			*(*[4]float32)(out[r*outStride+c:]) = [4]float32{max(a0, floor), max(a1, floor), max(a2, floor), max(a3, floor)}
-			*(*[4]float32)(out[(r+1)*outStride+c:]) = [4]float32{max(b0, floor), max(b1, floor), max(b2, floor), max(b3, floor)}
+// A kernel is one way to compute what training and scoring spend their time on. All that use fused multiply-adds agree to the
+// bit, whatever the width of their registers. The portable one rounds every step twice, product and sum; it agrees closely.
+type kernel struct {
+	name   string
+	narrow func(t *tile) // one panel
+	wide   func(t *tile) // four panels; nil for none
+	vectors
+}
+
+// vectors are the element-wise parts. They give the same bits in every kernel but dot, which adds in 16 lanes, fused or not.
+type vectors struct {
+	// dot writes bias + the products of each row's first n values with w, n a multiple of 16.
+	dot func(x []float32, row, rows int, w []float32, n int, bias float32, out []float32)
+	// standardise writes clip((x-mean)*scale).
+	standardise func(x, mean, scale []float32, clip float32, out []float32)
+	// encode writes clip((v-low)*slope, 0, 1) for the bins of each run, where v is the run's value of x. Up to 7 more values of low, slope
+	// and out may be touched.
+	encode func(x []float32, runs []run, low, slope, out []float32)
+	// multiply scales x by y.
+	multiply func(x, y []float32)
+	// mask writes for each 16 bits of draws, the lowest first, 0 where they are below limit, else keep.
+	mask func(draws []uint64, limit uint32, keep float32, out []float32)
+	// sumRows adds the rows of x to out, one after the other; len(out) is a multiple of 16.
+	sumRows func(x []float32, row, rows int, out []float32)
+	// gate writes dy*keep where y > 0, else 0.
+	gate func(y, dy []float32, keep float32, out []float32)
+	// adam is one step of the solver; see adamStep.
+	adam func(params, gradient, first, second []float32, s adamScales)
+}
+
+// product fills rows x columns of out; rows is a multiple of tileRows, columns of panelColumns. The fields of t say where the first
+// tile lies, and are moved on. Columns go in the outer loop: their weights stay in the cache while all rows pass.
+func (k *kernel) product(t *tile, rows, columns int) {
+	a, b, start, out := t.a, t.b, t.start, t.out
+	for column := 0; column < columns; {
+		panels, run := 1, k.narrow
+		if k.wide != nil && columns-column >= widePanels*panelColumns {
+			panels, run = widePanels, k.wide
 		}
+		t.b, t.start = b[column/panelColumns*t.bPanel:], start[column:]
+		for r := 0; r < rows; r += tileRows {
+			t.a, t.out = a[r*t.aRow:], out[r*t.outRow+column:]
+			if t.startRow > 0 {
+				t.start = start[r*t.startRow+column:]
+			}
+			run(t)
+		}
+		column += panels * panelColumns
 	}
 }
+
+func padTo(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }

@@ -1,39 +1,63 @@
+//go:build !purego
+
 #include "textflag.h"
 
-// func affine6x16(x *float32, stride uintptr, panel, bias, out *float32, outStride, inputs uintptr, floor float32)
+// The two tile kernels take the same argument and differ in the width of the registers. Twelve accumulators of 8 lanes hold the
+// 6 x 16 outputs of one panel, twenty-four of 16 lanes the 6 x 64 of four. A step loads the weights of one input once, and
+// multiplies them into all six rows; that many independent chains hide the latency of the fused multiply-add.
 //
-// Twelve accumulators of eight lanes hold the 6 x 16 outputs: row r has Y(2r) and Y(2r+1). A step loads the 16 weights of one input
-// once, and multiplies them into all six rows; twelve independent chains hide the latency of the fused multiply-add.
-//
-//	SI, R10  rows 0 and 3 of x, so that each row is one addressing mode away     R8  stride
-//	DI       weights of the current input                                       CX  inputs left
-//	Y12, Y13 its weights     Y14 one value of x in all lanes     Y15 floor
-TEXT ·affine6x16(SB), NOSPLIT, $0-60
-	MOVQ x+0(FP), SI
-	MOVQ stride+8(FP), R8
-	MOVQ panel+16(FP), DI
-	MOVQ bias+24(FP), BX
-	MOVQ out+32(FP), DX
-	MOVQ outStride+40(FP), R9
-	MOVQ inputs+48(FP), CX
-	VBROADCASTSS floor+56(FP), Y15
-	LEAQ (SI)(R8*2), R10
-	ADDQ R8, R10
+//	SI, R10  rows 0 and 3 of a, so that each row is one addressing mode away     R8  bytes from row to row     R12  from step to step
+//	DI, R13  panels 0 and 3 of b                                                R11 bytes from panel to panel  R14  from step to step
+//	BX       start, row by row     R15 bytes from row to row
+//	DX       out, row by row       R9  bytes from row to row     CX  steps left
 
+#define LOAD_TILE \
+	MOVQ t+0(FP), AX; \
+	MOVQ 0(AX), SI; \
+	MOVQ 24(AX), R8; \
+	SHLQ $2, R8; \
+	MOVQ 32(AX), R12; \
+	SHLQ $2, R12; \
+	MOVQ 40(AX), DI; \
+	MOVQ 64(AX), R14; \
+	SHLQ $2, R14; \
+	MOVQ 72(AX), R11; \
+	SHLQ $2, R11; \
+	MOVQ 80(AX), BX; \
+	MOVQ 104(AX), R15; \
+	SHLQ $2, R15; \
+	MOVQ 112(AX), DX; \
+	MOVQ 136(AX), R9; \
+	SHLQ $2, R9; \
+	MOVQ 144(AX), CX; \
+	LEAQ (SI)(R8*2), R10; \
+	ADDQ R8, R10; \
+	LEAQ (DI)(R11*2), R13; \
+	ADDQ R11, R13
+
+// func tileAVX2(t *tile)
+TEXT ·tileAVX2(SB), NOSPLIT, $0-8
+	LOAD_TILE
+	VBROADCASTSS 152(AX), Y15
 	VMOVUPS (BX), Y0
 	VMOVUPS 32(BX), Y1
-	VMOVAPS Y0, Y2
-	VMOVAPS Y1, Y3
-	VMOVAPS Y0, Y4
-	VMOVAPS Y1, Y5
-	VMOVAPS Y0, Y6
-	VMOVAPS Y1, Y7
-	VMOVAPS Y0, Y8
-	VMOVAPS Y1, Y9
-	VMOVAPS Y0, Y10
-	VMOVAPS Y1, Y11
+	ADDQ R15, BX
+	VMOVUPS (BX), Y2
+	VMOVUPS 32(BX), Y3
+	ADDQ R15, BX
+	VMOVUPS (BX), Y4
+	VMOVUPS 32(BX), Y5
+	ADDQ R15, BX
+	VMOVUPS (BX), Y6
+	VMOVUPS 32(BX), Y7
+	ADDQ R15, BX
+	VMOVUPS (BX), Y8
+	VMOVUPS 32(BX), Y9
+	ADDQ R15, BX
+	VMOVUPS (BX), Y10
+	VMOVUPS 32(BX), Y11
 
-input:
+step:
 	VMOVUPS (DI), Y12
 	VMOVUPS 32(DI), Y13
 	VBROADCASTSS (SI), Y14
@@ -54,41 +78,172 @@ input:
 	VBROADCASTSS (R10)(R8*2), Y14
 	VFMADD231PS Y12, Y14, Y10
 	VFMADD231PS Y13, Y14, Y11
-	ADDQ $4, SI
-	ADDQ $4, R10
-	ADDQ $64, DI
+	ADDQ R12, SI
+	ADDQ R12, R10
+	ADDQ R14, DI
 	DECQ CX
-	JNZ  input
+	JNZ  step
 
 	VMAXPS Y15, Y0, Y0
 	VMAXPS Y15, Y1, Y1
-	VMAXPS Y15, Y2, Y2
-	VMAXPS Y15, Y3, Y3
-	VMAXPS Y15, Y4, Y4
-	VMAXPS Y15, Y5, Y5
-	VMAXPS Y15, Y6, Y6
-	VMAXPS Y15, Y7, Y7
-	VMAXPS Y15, Y8, Y8
-	VMAXPS Y15, Y9, Y9
-	VMAXPS Y15, Y10, Y10
-	VMAXPS Y15, Y11, Y11
-
 	VMOVUPS Y0, (DX)
 	VMOVUPS Y1, 32(DX)
 	ADDQ R9, DX
+	VMAXPS Y15, Y2, Y2
+	VMAXPS Y15, Y3, Y3
 	VMOVUPS Y2, (DX)
 	VMOVUPS Y3, 32(DX)
 	ADDQ R9, DX
+	VMAXPS Y15, Y4, Y4
+	VMAXPS Y15, Y5, Y5
 	VMOVUPS Y4, (DX)
 	VMOVUPS Y5, 32(DX)
 	ADDQ R9, DX
+	VMAXPS Y15, Y6, Y6
+	VMAXPS Y15, Y7, Y7
 	VMOVUPS Y6, (DX)
 	VMOVUPS Y7, 32(DX)
 	ADDQ R9, DX
+	VMAXPS Y15, Y8, Y8
+	VMAXPS Y15, Y9, Y9
 	VMOVUPS Y8, (DX)
 	VMOVUPS Y9, 32(DX)
 	ADDQ R9, DX
+	VMAXPS Y15, Y10, Y10
+	VMAXPS Y15, Y11, Y11
 	VMOVUPS Y10, (DX)
 	VMOVUPS Y11, 32(DX)
+	VZEROUPPER
+	RET
+
+// func tileAVX512(t *tile)
+TEXT ·tileAVX512(SB), NOSPLIT, $0-8
+	LOAD_TILE
+	VBROADCASTSS 152(AX), Z29
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	VMOVUPS 128(BX), Z2
+	VMOVUPS 192(BX), Z3
+	ADDQ R15, BX
+	VMOVUPS (BX), Z4
+	VMOVUPS 64(BX), Z5
+	VMOVUPS 128(BX), Z6
+	VMOVUPS 192(BX), Z7
+	ADDQ R15, BX
+	VMOVUPS (BX), Z8
+	VMOVUPS 64(BX), Z9
+	VMOVUPS 128(BX), Z10
+	VMOVUPS 192(BX), Z11
+	ADDQ R15, BX
+	VMOVUPS (BX), Z12
+	VMOVUPS 64(BX), Z13
+	VMOVUPS 128(BX), Z14
+	VMOVUPS 192(BX), Z15
+	ADDQ R15, BX
+	VMOVUPS (BX), Z16
+	VMOVUPS 64(BX), Z17
+	VMOVUPS 128(BX), Z18
+	VMOVUPS 192(BX), Z19
+	ADDQ R15, BX
+	VMOVUPS (BX), Z20
+	VMOVUPS 64(BX), Z21
+	VMOVUPS 128(BX), Z22
+	VMOVUPS 192(BX), Z23
+
+step:
+	VMOVUPS (DI), Z24
+	VMOVUPS (DI)(R11*1), Z25
+	VMOVUPS (DI)(R11*2), Z26
+	VMOVUPS (R13), Z27
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VFMADD231PS Z26, Z28, Z2
+	VFMADD231PS Z27, Z28, Z3
+	VBROADCASTSS (SI)(R8*1), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VFMADD231PS Z26, Z28, Z6
+	VFMADD231PS Z27, Z28, Z7
+	VBROADCASTSS (SI)(R8*2), Z28
+	VFMADD231PS Z24, Z28, Z8
+	VFMADD231PS Z25, Z28, Z9
+	VFMADD231PS Z26, Z28, Z10
+	VFMADD231PS Z27, Z28, Z11
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS Z24, Z28, Z12
+	VFMADD231PS Z25, Z28, Z13
+	VFMADD231PS Z26, Z28, Z14
+	VFMADD231PS Z27, Z28, Z15
+	VBROADCASTSS (R10)(R8*1), Z28
+	VFMADD231PS Z24, Z28, Z16
+	VFMADD231PS Z25, Z28, Z17
+	VFMADD231PS Z26, Z28, Z18
+	VFMADD231PS Z27, Z28, Z19
+	VBROADCASTSS (R10)(R8*2), Z28
+	VFMADD231PS Z24, Z28, Z20
+	VFMADD231PS Z25, Z28, Z21
+	VFMADD231PS Z26, Z28, Z22
+	VFMADD231PS Z27, Z28, Z23
+	ADDQ R12, SI
+	ADDQ R12, R10
+	ADDQ R14, DI
+	ADDQ R14, R13
+	DECQ CX
+	JNZ  step
+
+	VMAXPS Z29, Z0, Z0
+	VMOVUPS Z0, (DX)
+	VMAXPS Z29, Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	VMAXPS Z29, Z2, Z2
+	VMOVUPS Z2, 128(DX)
+	VMAXPS Z29, Z3, Z3
+	VMOVUPS Z3, 192(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z4, Z4
+	VMOVUPS Z4, (DX)
+	VMAXPS Z29, Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	VMAXPS Z29, Z6, Z6
+	VMOVUPS Z6, 128(DX)
+	VMAXPS Z29, Z7, Z7
+	VMOVUPS Z7, 192(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z8, Z8
+	VMOVUPS Z8, (DX)
+	VMAXPS Z29, Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	VMAXPS Z29, Z10, Z10
+	VMOVUPS Z10, 128(DX)
+	VMAXPS Z29, Z11, Z11
+	VMOVUPS Z11, 192(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z12, Z12
+	VMOVUPS Z12, (DX)
+	VMAXPS Z29, Z13, Z13
+	VMOVUPS Z13, 64(DX)
+	VMAXPS Z29, Z14, Z14
+	VMOVUPS Z14, 128(DX)
+	VMAXPS Z29, Z15, Z15
+	VMOVUPS Z15, 192(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z16, Z16
+	VMOVUPS Z16, (DX)
+	VMAXPS Z29, Z17, Z17
+	VMOVUPS Z17, 64(DX)
+	VMAXPS Z29, Z18, Z18
+	VMOVUPS Z18, 128(DX)
+	VMAXPS Z29, Z19, Z19
+	VMOVUPS Z19, 192(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z20, Z20
+	VMOVUPS Z20, (DX)
+	VMAXPS Z29, Z21, Z21
+	VMOVUPS Z21, 64(DX)
+	VMAXPS Z29, Z22, Z22
+	VMOVUPS Z22, 128(DX)
+	VMAXPS Z29, Z23, Z23
+	VMOVUPS Z23, 192(DX)
 	VZEROUPPER
 	RET

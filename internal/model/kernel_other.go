@@ -1,5 +1,7 @@
-//go:build !amd64
+//go:build !amd64 || purego
 
 package model
 
-func bestKernel() kernel { return portableKernel }
+func bestKernel() *kernel { return portableKernel() }
+
+func kernels() []*kernel { return []*kernel{portableKernel()} }

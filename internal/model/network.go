@@ -10,70 +10,73 @@ import (
 // network is one member as a Gorgonia graph of a fixed batch size. With training set it also has labels, weights, dropout masks,
 // the loss and its gradients; without, it is the forward pass alone.
 //
-// The backing slices are shared with Gorgonia's tensors: writing params[i] or x before run is how values go in.
+// The backing slices are shared with Gorgonia's tensors: writing params[i] or x before run is how values go in. Matrices of the batch
+// are padded, see dense: rows to a multiple of tileRows, and columns to one of panelColumns but for x.
 type network struct {
+	kernel *kernel
 	batch  int
-	inputs int
+	inputs int // standardised features of a row of x
 
-	x, y, w []float32   // [batch, inputs], [batch, 1], [batch, 1]
-	masks   [][]float32 // per hidden layer [batch, units]; 0 or 1/(1-dropout); nil without dropout
+	x, y, w []float32   // [rows, inputs], [rows, 1], [rows, 1]
+	masks   [][]float32 // per hidden layer [rows, columns]; 0 or 1/(1-dropout); nil without dropout
 	params  [][]float32 // weights and bias of each layer in turn
 	decayed []bool      // per parameter: weights decay, biases do not
 
 	learnables gorgonia.Nodes
+	gradients  gorgonia.Nodes
 	logit      gorgonia.Value
 	loss       gorgonia.Value
 	vm         gorgonia.VM
 }
 
-// newNetwork builds the graph for layers of the given widths: widths[0] inputs, then the hidden layers, then 1.
-//
-// Biases come in as ones*b, a matrix product with a column of ones: in Gorgonia a broadcast copies its operand anyway, and the
-// gradient of a product is the sum over the batch that a bias needs.
-func newNetwork(widths []int, batch int, dropout float64, training bool) (*network, error) {
-	n := &network{batch: batch, inputs: widths[0]}
+// newNetwork builds the graph for rows that e encodes, and layers of the given widths: widths[0] encoded values, then the hidden layers, then
+// 1.
+func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64, training bool) (*network, error) {
+	n := &network{kernel: k, batch: batch, inputs: e.features}
+	rows := padTo(batch, tileRows)
 	g := gorgonia.NewGraph()
 	b := builder{g: g}
-	var input, ones, hidden *gorgonia.Node
-	input, n.x = b.matrix("x", batch, widths[0])
-	ones, onesData := b.matrix("ones", batch, 1)
-	for i := range onesData {
-		onesData[i] = 1
-	}
-	hidden = input
+	var hidden *gorgonia.Node
+	hidden, n.x = b.matrix("x", rows, n.inputs)
+	columns := n.inputs
 	for i := 1; i < len(widths); i++ {
 		weights, weightsData := b.matrix(fmt.Sprintf("w%d", i), widths[i-1], widths[i])
 		bias, biasData := b.matrix(fmt.Sprintf("b%d", i), 1, widths[i])
 		n.params = append(n.params, weightsData, biasData)
 		n.decayed = append(n.decayed, true, false)
 		n.learnables = append(n.learnables, weights, bias)
-		hidden = b.add(b.multiply(hidden, weights), b.multiply(ones, bias))
-		if i == len(widths)-1 {
-			break
+		layer := &dense{name: fmt.Sprintf("layer %d", i), kernel: k, rows: rows, in: widths[i-1], out: widths[i],
+			inColumns: columns, columns: padTo(widths[i], panelColumns), floor: noFloor}
+		var mask *gorgonia.Node
+		if i < len(widths)-1 {
+			layer.floor = 0
+			if training && dropout > 0 {
+				var maskData []float32
+				mask, maskData = b.matrix(fmt.Sprintf("mask%d", i), rows, layer.columns)
+				n.masks = append(n.masks, maskData)
+				layer.keep = keptScale(dropout)
+			}
 		}
-		hidden = b.rectify(hidden)
-		if training && dropout > 0 {
-			mask, maskData := b.matrix(fmt.Sprintf("mask%d", i), batch, widths[i])
-			n.masks = append(n.masks, maskData)
-			hidden = b.hadamard(hidden, mask)
+		if i == 1 {
+			layer.encoder = e
 		}
+		columns = layer.columns
+		from := hidden
+		hidden = b.apply(func() (*gorgonia.Node, error) { return layer.node(from, weights, bias, mask) })
 	}
 	b.read(hidden, &n.logit)
-	options := []gorgonia.VMOpt{}
 	if training {
 		var label, weight *gorgonia.Node
-		label, n.y = b.matrix("y", batch, 1)
-		weight, n.w = b.matrix("w", batch, 1)
-		// softplus(z) - y*z is the cross-entropy of sigmoid(z), and stays finite in float32 for every z.
-		loss := b.mean(b.hadamard(weight, b.subtract(b.softplus(hidden), b.hadamard(label, hidden))))
+		label, n.y = b.matrix("y", rows, 1)
+		weight, n.w = b.matrix("w", rows, 1)
+		loss := b.apply(func() (*gorgonia.Node, error) { return lossNode(hidden, label, weight, columns, batch) })
 		b.read(loss, &n.loss)
-		b.gradients(loss, n.learnables)
-		options = append(options, gorgonia.BindDualValues(n.learnables...))
+		n.gradients = b.gradients(loss, n.learnables)
 	}
 	if b.err != nil {
 		return nil, fmt.Errorf("build network %v: %w", widths, b.err)
 	}
-	n.vm = gorgonia.NewTapeMachine(g, options...)
+	n.vm = gorgonia.NewTapeMachine(g)
 	return n, nil
 }
 
@@ -86,16 +89,21 @@ func (n *network) run() error {
 	return nil
 }
 
-// logits are the outputs of the last run, [batch].
-func (n *network) logits() []float32 { return n.logit.Data().([]float32) }
-
-// gradient of the loss by parameter i. Gorgonia adds to it: whoever uses it sets it to zero for the next run.
-func (n *network) gradient(i int) ([]float32, error) {
-	value, err := n.learnables[i].Grad()
-	if err != nil {
-		return nil, fmt.Errorf("gradient of %s: %w", n.learnables[i].Name(), err)
+// logits writes the outputs of the last run's first rows to out.
+func (n *network) logits(out []float32) {
+	padded := n.logit.Data().([]float32)
+	for i := range out {
+		out[i] = padded[i*panelColumns]
 	}
-	return value.Data().([]float32), nil
+}
+
+// gradient of the loss by parameter i in the last run.
+func (n *network) gradient(i int) ([]float32, error) {
+	gradient, ok := n.gradients[i].Value().Data().([]float32)
+	if !ok || len(gradient) != len(n.params[i]) {
+		return nil, fmt.Errorf("gradient of %s: a %T that does not fit", n.learnables[i].Name(), n.gradients[i].Value())
+	}
+	return gradient, nil
 }
 
 func (n *network) close() error { return n.vm.Close() }
@@ -121,42 +129,15 @@ func (b *builder) apply(op func() (*gorgonia.Node, error)) *gorgonia.Node {
 	return node
 }
 
-func (b *builder) multiply(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Mul(x, y) })
-}
-
-func (b *builder) add(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Add(x, y) })
-}
-
-func (b *builder) subtract(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Sub(x, y) })
-}
-
-func (b *builder) hadamard(x, y *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.HadamardProd(x, y) })
-}
-
-func (b *builder) rectify(x *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Rectify(x) })
-}
-
-func (b *builder) softplus(x *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Softplus(x) })
-}
-
-func (b *builder) mean(x *gorgonia.Node) *gorgonia.Node {
-	return b.apply(func() (*gorgonia.Node, error) { return gorgonia.Mean(x) })
-}
-
 func (b *builder) read(x *gorgonia.Node, into *gorgonia.Value) {
 	if b.err == nil {
 		gorgonia.Read(x, into)
 	}
 }
 
-func (b *builder) gradients(loss *gorgonia.Node, learnables gorgonia.Nodes) {
+func (b *builder) gradients(loss *gorgonia.Node, learnables gorgonia.Nodes) (nodes gorgonia.Nodes) {
 	if b.err == nil {
-		_, b.err = gorgonia.Grad(loss, learnables...)
+		nodes, b.err = gorgonia.Grad(loss, learnables...)
 	}
+	return nodes
 }

@@ -2,14 +2,17 @@ package model
 
 import (
 	"math"
+	"slices"
 	"testing"
 )
 
-// loss of the network's formula in float64, computed apart from Gorgonia.
-func plainLoss(n *network, widths []int) float64 {
+// loss of the network's formula in float64, computed apart from Gorgonia and the kernels.
+func plainLoss(n *network, p *Preparation, widths []int) float64 {
 	total := 0.0
 	for row := range n.batch {
-		h := widen(n.x[row*widths[0] : (row+1)*widths[0]])
+		encoded := make([]float32, widths[0])
+		p.Apply(n.x[row*n.inputs:(row+1)*n.inputs], encoded)
+		h := widen(encoded)
 		for k := 1; k < len(widths); k++ {
 			next := widen(n.params[2*(k-1)+1])
 			for j := range next {
@@ -19,7 +22,7 @@ func plainLoss(n *network, widths []int) float64 {
 				if k < len(widths)-1 {
 					next[j] = max(next[j], 0)
 					if n.masks != nil {
-						next[j] *= float64(n.masks[k-1][row*widths[k]+j])
+						next[j] *= float64(n.masks[k-1][row*padTo(widths[k], panelColumns)+j])
 					}
 				}
 			}
@@ -32,14 +35,34 @@ func plainLoss(n *network, widths []int) float64 {
 }
 
 func TestNetworkGradientsEqualFiniteDifferences(t *testing.T) {
-	widths := []int{3, 5, 4, 1}
-	n, err := newNetwork(widths, 7, 0.25, true)
+	plain := &Preparation{SignedLog: make([]bool, 3), Mean: make([]float32, 3), Scale: []float32{1, 1, 1}, Clip: 30}
+	binned := *plain
+	for i := range 11 { // of the columns 0, 1 and 2, in runs of one, two and more
+		binned.Bins = append(binned.Bins, Bin{Column: i * i % 3 * (i % 2), Low: float32(i%4) - 2, Slope: 0.75})
+	}
+	for _, k := range kernels() {
+		t.Run(k.name, func(t *testing.T) {
+			testGradients(t, k, plain, []int{3, 5, 4, 1})
+			testGradients(t, k, &binned, []int{14, 80, 20, 1})
+			testGradients(t, k, &binned, []int{14, 16, 1})
+			testGradients(t, k, plain, []int{3, 1})
+		})
+	}
+}
+
+func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int) {
+	n, err := newNetwork(k, newEncoder(p), widths, 7, 0.25, true)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer n.close()
 	initialise(n.params, widths, -1, stream(1, 0, 0, forWeights))
 	r := stream(2, 0, 0, forWeights)
+	for i := 1; i < len(n.params); i += 2 { // a bias of 0 would leave units without input at the ReLU's kink
+		for j := range n.params[i] {
+			n.params[i][j] += float32(0.2 * r.NormFloat64())
+		}
+	}
 	for row := range 6 { // the seventh is padding
 		for i := range 3 {
 			n.x[row*3+i] = float32(r.NormFloat64())
@@ -47,32 +70,31 @@ func TestNetworkGradientsEqualFiniteDifferences(t *testing.T) {
 		n.y[row], n.w[row] = float32(row%2), float32(row+1)
 	}
 	for _, mask := range n.masks {
-		dropMask(mask, 0.25, r)
+		dropMask(k, mask, 0.25, source(3, 0, 0, forDropout))
 	}
 	for pass := range 2 { // a second run must not add to the first one's gradients
 		if err := n.run(); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := float64(n.loss.Data().(float32)), plainLoss(n, widths); math.Abs(got-want) > 1e-5 {
-			t.Fatalf("loss %v, want %v", got, want)
+		if got, want := float64(n.loss.Data().(float32)), plainLoss(n, p, widths); math.Abs(got-want) > 1e-5 {
+			t.Fatalf("widths %v: loss %v, want %v", widths, got, want)
 		}
-		for i, p := range n.params {
+		for i, values := range n.params {
 			gradient, err := n.gradient(i)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for j := range p {
+			for j := 0; j < len(values); j += 1 + len(values)/200 {
 				const step = 1.0 / 1024
-				was := p[j]
-				p[j] = was + step
-				up := plainLoss(n, widths)
-				p[j] = was - step
-				down := plainLoss(n, widths)
-				p[j] = was
+				was := values[j]
+				values[j] = was + step
+				up := plainLoss(n, p, widths)
+				values[j] = was - step
+				down := plainLoss(n, p, widths)
+				values[j] = was
 				if want := (up - down) / (2 * step); math.Abs(float64(gradient[j])-want) > 2e-3 {
-					t.Errorf("pass %d: gradient of parameter %d[%d] is %v, want %v", pass, i, j, gradient[j], want)
+					t.Errorf("widths %v, pass %d: gradient of parameter %d[%d] is %v, want %v", widths, pass, i, j, gradient[j], want)
 				}
-				gradient[j] = 0
 			}
 		}
 	}
@@ -80,8 +102,12 @@ func TestNetworkGradientsEqualFiniteDifferences(t *testing.T) {
 
 func TestDropMaskKeepsTheMean(t *testing.T) {
 	for _, p := range []float64{0.1, 0.5, 0.8} {
-		mask := make([]float32, 100_001)
-		dropMask(mask, p, stream(3, 0, 0, forDropout))
+		mask, want := make([]float32, 100_001), make([]float32, 100_001)
+		dropMask(bestKernel(), mask, p, source(3, 0, 0, forDropout))
+		dropMask(portable, want, p, source(3, 0, 0, forDropout))
+		if !slices.Equal(mask, want) {
+			t.Errorf("p %v: the kernels drop different values", p)
+		}
 		sum, dropped := 0.0, 0
 		for _, v := range mask {
 			sum += float64(v)

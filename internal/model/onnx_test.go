@@ -57,7 +57,7 @@ func TestOnnxRuntimeAgrees(t *testing.T) {
 	}
 	best, portable := make([]float32, n), make([]float32, n)
 	NewScorer(m, n).Score(want.X, n, best)
-	newScorer(m, n, portableKernel).Score(want.X, n, portable)
+	newScorer(m, n, portableKernel()).Score(want.X, n, portable)
 	for name, got := range map[string][]float32{"Evaluate": evaluated, "Forward": forwarded, "Scorer": best, "portable Scorer": portable} {
 		if gap := largestGap(got, want.Probability); gap > 1e-6 {
 			t.Errorf("%s differs from ONNX Runtime by %g", name, gap)

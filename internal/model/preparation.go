@@ -45,24 +45,34 @@ func (p *Preparation) Width() int { return len(p.Mean) + len(p.Bins) }
 // Apply prepares the row x into out, which must hold Width values. It does not allocate.
 func (p *Preparation) Apply(x, out []float32) {
 	n := len(p.Mean)
-	x, out, scale := x[:n], out[:n+len(p.Bins)], p.Scale[:n]
-	for j, mean := range p.Mean {
-		v := x[j]
-		if p.SignedLog[j] {
-			v = signedLog(v)
-		}
-		out[j] = min(max((v-mean)*scale[j], -p.Clip), p.Clip)
-	}
+	p.standardise(portable, x, out[:n])
 	for i, b := range p.Bins {
 		out[n+i] = min(max((out[b.Column]-b.Low)*b.Slope, 0), 1)
 	}
 }
 
+var portable = portableKernel()
+
+// standardise computes the first values of a prepared row, one per feature.
+func (p *Preparation) standardise(k *kernel, x, out []float32) {
+	k.standardise(x[:len(p.Mean)], p.Mean, p.Scale, p.Clip, out)
+	for j, logarithmic := range p.SignedLog {
+		if logarithmic {
+			p.logarithmic(j, x, out)
+		}
+	}
+}
+
+// logarithmic computes one value of a column with a signed logarithm.
+func (p *Preparation) logarithmic(j int, x, out []float32) {
+	out[j] = min(max((signedLog(x[j])-p.Mean[j])*p.Scale[j], -p.Clip), p.Clip)
+}
+
 func signedLog(x float32) float32 {
 	if x < 0 {
-		return -float32(math.Log(float64(1 - x)))
+		return -float32(logarithm(float64(1 - x)))
 	}
-	return float32(math.Log(float64(1 + x)))
+	return float32(logarithm(float64(1 + x)))
 }
 
 // fitPreparation looks at the training rows only.

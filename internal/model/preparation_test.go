@@ -92,3 +92,34 @@ func TestTrainingWeightsBalanceTheClassesAsConfigured(t *testing.T) {
 }
 
 func classWeights(rows Rows, weights []float32) float64 { return math.Exp(logOdds(rows.Y, weights)) }
+
+func prepareAll(p *Preparation, x []float32, n int) []float32 {
+	f, width := len(p.Mean), p.Width()
+	prepared := make([]float32, n*width)
+	for i := range n {
+		p.Apply(x[i*f:(i+1)*f], prepared[i*width:(i+1)*width])
+	}
+	return prepared
+}
+
+func TestEveryKernelPreparesToTheSameBits(t *testing.T) {
+	for _, p := range []*Preparation{&binned(1, 9).Preparation, &binned(1, 16).Preparation, &untrained(7, 1).Preparation} {
+		f, width := len(p.Mean), p.Width()
+		x, e := randomRows(50, f), newEncoder(p)
+		want := prepareAll(p, x, 50)
+		for _, k := range kernels() {
+			standardised := standardiseAll(k, p, x, 50)
+			for row := range 50 {
+				for _, part := range [][2]int{{0, width}, {3, width - 1}, {f, f + 1}, {width - 3, e.stride}, {0, 5}} {
+					got := make([]float32, part[1]-part[0]+slack)
+					e.encode(k, e.span(part[0], part[1]), standardised[row*f:(row+1)*f], got)
+					for i := part[0]; i < min(part[1], width); i++ {
+						if got[i-part[0]] != want[row*width+i] {
+							t.Fatalf("%s: value %d of row %d is %v, want %v", k.name, i, row, got[i-part[0]], want[row*width+i])
+						}
+					}
+				}
+			}
+		}
+	}
+}

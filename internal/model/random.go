@@ -14,7 +14,11 @@ const (
 )
 
 func stream(seed int64, member, epoch, purpose int) *rand.Rand {
-	return rand.New(rand.NewPCG(uint64(seed), uint64(member)<<40|uint64(epoch)<<8|uint64(purpose)))
+	return rand.New(source(seed, member, epoch, purpose))
+}
+
+func source(seed int64, member, epoch, purpose int) *rand.PCG {
+	return rand.NewPCG(uint64(seed), uint64(member)<<40|uint64(epoch)<<8|uint64(purpose))
 }
 
 // initialise fills the parameters: He-normal weights ("Delving Deep into Rectifiers", He et al., 2015), the last layer at .3 of that
@@ -39,18 +43,20 @@ func initialise(params [][]float32, widths []int, logOdds float64, r *rand.Rand)
 	}
 }
 
+// keptScale is what kept values are multiplied by, so that the mean stays.
+func keptScale(p float64) float32 { return float32(1 / (1 - p)) }
+
 // dropMask writes 0 with probability p and 1/(1-p) otherwise, which keeps the mean. Gorgonia's own Dropout scales rightly only for
 // p = 0.5. One draw of 64 bits serves four values; p is rounded to 1/65536.
-func dropMask(mask []float32, p float64, r *rand.Rand) {
-	limit, keep := uint64(math.Round(p*65536)), float32(1/(1-p))
-	for i := 0; i < len(mask); i += 4 {
-		bits := r.Uint64()
-		for j := i; j < min(i+4, len(mask)); j++ {
-			mask[j] = 0
-			if bits&0xffff >= limit {
-				mask[j] = keep
-			}
-			bits >>= 16
+func dropMask(k *kernel, mask []float32, p float64, r *rand.PCG) {
+	limit, keep := uint32(math.Round(p*65536)), keptScale(p)
+	var draws [256]uint64
+	for len(mask) > 0 {
+		part := mask[:min(4*len(draws), len(mask))]
+		for i := range (len(part) + 3) / 4 {
+			draws[i] = r.Uint64()
 		}
+		k.mask(draws[:], limit, keep, part)
+		mask = mask[len(part):]
 	}
 }

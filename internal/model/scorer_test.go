@@ -1,7 +1,9 @@
 package model
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -58,35 +60,53 @@ func randomRows(n, f int) []float32 {
 
 func TestScorerGivesARowTheSameBitsInAnyBatchAndPosition(t *testing.T) {
 	const n, f = 131, 29
-	m, x := untrained(f, 2, 40, 24), randomRows(131, 29)
-	for name, k := range map[string]kernel{"portable": portableKernel, "best": bestKernel()} {
-		t.Run(name, func(t *testing.T) {
-			want := make([]float32, n)
-			newScorer(m, n, k).Score(x, n, want)
-			for _, size := range []int{1, 2, 5, 6, 7, 48, 49, 130} {
-				s, got := newScorer(m, size, k), make([]float32, n)
-				for from := 0; from < n; from += size {
-					rows := min(size, n-from)
-					s.Score(x[from*f:], rows, got[from:])
-				}
-				for i := range got {
-					if got[i] != want[i] {
-						t.Fatalf("row %d in batches of %d scores %v, in one batch %v", i, size, got[i], want[i])
+	x := randomRows(131, 29)
+	for _, k := range kernels() {
+		for name, m := range map[string]*Model{"plain": untrained(f, 2, 40, 24), "bins": binned(2, 9)} {
+			t.Run(k.name+" "+name, func(t *testing.T) {
+				want := make([]float32, n)
+				newScorer(m, n, k).Score(x, n, want)
+				for _, size := range []int{1, 2, 5, 6, 7, 48, 49, 130} {
+					s, got := newScorer(m, size, k), make([]float32, n)
+					for from := 0; from < n; from += size {
+						rows := min(size, n-from)
+						s.Score(x[from*f:], rows, got[from:])
+					}
+					for i := range got {
+						if got[i] != want[i] {
+							t.Fatalf("row %d in batches of %d scores %v, in one batch %v", i, size, got[i], want[i])
+						}
 					}
 				}
-			}
-		})
+			})
+		}
 	}
 }
 
 func TestKernelsAgree(t *testing.T) {
-	for _, hidden := range [][]int{{64, 64}, {1}, {17, 16, 15}, {130}} {
-		m, x := untrained(29, 3, hidden...), randomRows(500, 29)
-		portable, best := make([]float32, 500), make([]float32, 500)
-		newScorer(m, 500, portableKernel).Score(x, 500, portable)
-		newScorer(m, 500, bestKernel()).Score(x, 500, best)
-		if gap := largestGap(portable, best); gap > 1e-6 {
-			t.Errorf("hidden %v: the kernels differ by %g", hidden, gap)
+	x := randomRows(500, 29)
+	models := map[string]*Model{"bins": binned(3, 7), "many bins": binned(1, 16)}
+	for _, hidden := range [][]int{nil, {64, 64}, {1}, {17, 16, 15}, {130}} {
+		models[fmt.Sprint(hidden)] = untrained(29, 3, hidden...)
+	}
+	for name, m := range models {
+		want, fused := make([]float32, 500), []float32(nil)
+		newScorer(m, 500, portableKernel()).Score(x, 500, want)
+		for _, k := range kernels() {
+			got := make([]float32, 500)
+			newScorer(m, 500, k).Score(x, 500, got)
+			if gap := largestGap(want, got); gap > 1e-6 {
+				t.Errorf("%s: %s differs from the portable kernel by %g", name, k.name, gap)
+			}
+			if k.name == "portable" {
+				continue
+			}
+			if fused == nil {
+				fused = got
+			}
+			if !slices.Equal(fused, got) {
+				t.Errorf("%s: the kernels with fused multiply-adds differ, %s from %s", name, k.name, kernels()[0].name)
+			}
 		}
 	}
 }
@@ -109,32 +129,22 @@ func processorTime(t testing.TB) time.Duration {
 }
 
 func BenchmarkScorer(b *testing.B) {
-	for _, c := range []struct {
-		name    string
-		members int
-		rows    int
-		bins    int
-		kernel  kernel
-	}{
-		{"best/members=1/rows=1", 1, 1, 0, bestKernel()},
-		{"best/members=1/rows=512", 1, 512, 0, bestKernel()},
-		{"best/members=4/rows=512", 4, 512, 0, bestKernel()},
-		{"best/members=3/bins=4/rows=512", 3, 512, 4, bestKernel()},
-		{"best/members=4/bins=4/rows=512", 4, 512, 4, bestKernel()},
-		{"portable/members=1/rows=512", 1, 512, 0, portableKernel},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			m, x, out := untrained(29, c.members, 64, 64), randomRows(c.rows, 29), make([]float32, c.rows)
-			if c.bins > 0 {
-				m = binned(c.members, c.bins)
+	for _, k := range kernels() {
+		for name, m := range map[string]*Model{
+			"29": untrained(29, 1, 64, 64), "139": untrained(139, 1, 64, 64), "731": untrained(731, 1, 64, 64), "29x16": binned(1, 16), "3 members of 29x4": binned(3, 4),
+		} {
+			for _, rows := range []int{1, 64, 1024} {
+				b.Run(fmt.Sprintf("%s/%s/rows=%d", k.name, name, rows), func(b *testing.B) {
+					x, out := randomRows(rows, m.Width()), make([]float32, rows)
+					s := newScorer(m, rows, k)
+					b.ReportAllocs()
+					before := processorTime(b)
+					for b.Loop() {
+						s.Score(x, rows, out)
+					}
+					b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*rows), "cpu-ns/row")
+				})
 			}
-			s := newScorer(m, c.rows, c.kernel)
-			b.ReportAllocs()
-			before := processorTime(b)
-			for b.Loop() {
-				s.Score(x, c.rows, out)
-			}
-			b.ReportMetric(float64((processorTime(b)-before).Nanoseconds())/float64(b.N*c.rows), "cpu-ns/row")
-		})
+		}
 	}
 }

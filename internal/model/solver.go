@@ -29,37 +29,56 @@ func newAdamW(params [][]float32) *adamW {
 	return a
 }
 
-// step moves every parameter against its gradient and sets the gradient to zero for the next run.
+// adamScales are the factors of one step, the same for every value of a parameter. The kernels read them by their offsets.
+type adamScales struct {
+	shrink  float32 // of the parameter: 1 - rate*decay
+	rate    float32 // rate / (1 - beta1^steps)
+	second  float32 // 1 / sqrt(1 - beta2^steps)
+	fresh1  float32 // 1 - beta1
+	fresh2  float32 // 1 - beta2
+	epsilon float32
+	tiny    float32
+}
+
+// step moves every parameter against its gradient.
 func (a *adamW) step(n *network, rate, decay float64) error {
 	a.Steps++
 	correct1 := 1 - math.Pow(adamBeta1, float64(a.Steps))
 	correct2 := 1 - math.Pow(adamBeta2, float64(a.Steps))
+	scales := adamScales{rate: float32(rate / correct1), second: float32(1 / math.Sqrt(correct2)),
+		fresh1: 1 - adamBeta1, fresh2: 1 - adamBeta2, epsilon: adamEpsilon, tiny: tiny}
 	for i, params := range n.params {
 		gradient, err := n.gradient(i)
 		if err != nil {
 			return err
 		}
-		shrink := float32(1)
+		s := scales
+		s.shrink = 1
 		if n.decayed[i] {
-			shrink = float32(1 - rate*decay)
+			s.shrink = float32(1 - rate*decay)
 		}
-		scale, second := float32(rate/correct1), float32(1/math.Sqrt(correct2))
-		m, v := a.First[i], a.Second[i]
-		for j, g := range gradient {
-			if g < tiny && g > -tiny {
-				g = 0
-			}
-			if m[j] < tiny && m[j] > -tiny {
-				m[j] = 0
-			}
-			m[j] += (1 - adamBeta1) * (g - m[j])
-			v[j] += (1 - adamBeta2) * (g*g - v[j])
-			root := float32(math.Sqrt(float64(v[j])))
-			params[j] = params[j]*shrink - scale*m[j]/(root*second+adamEpsilon)
-			gradient[j] = 0
-		}
+		n.kernel.adam(params, gradient, a.First[i], a.Second[i], s)
 	}
 	return nil
+}
+
+// portableAdam takes the step of one parameter.
+func portableAdam(params, gradient, first, second []float32, s adamScales) {
+	gradient, first, second = gradient[:len(params)], first[:len(params)], second[:len(params)]
+	for j, g := range gradient {
+		m, v := first[j], second[j]
+		if g < s.tiny && g > -s.tiny {
+			g = 0
+		}
+		if m < s.tiny && m > -s.tiny {
+			m = 0
+		}
+		m += s.fresh1 * (g - m)
+		v += s.fresh2 * (g*g - v)
+		first[j], second[j] = m, v
+		root := float32(math.Sqrt(float64(v)))
+		params[j] = params[j]*s.shrink - s.rate*m/(root*s.second+s.epsilon)
+	}
 }
 
 // schedule is the learning rate of a step: a short linear rise, then half a cosine down to 0 at the last step.
