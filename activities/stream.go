@@ -44,8 +44,8 @@ type Journal interface {
 
 // Metrics hears how the loops of this process are doing.
 type Metrics interface {
-	Observe(pipeline string, shard int, p stream.Progress)
-	Forget(pipeline string, shard int) // the shard's loop runs here no more
+	Observe(pipeline string, shard job.Shard, p stream.Progress)
+	Forget(pipeline string, shard job.Shard) // the shard's loop runs here no more
 }
 
 // Discover finds the partitions to read, the model to score with, and the workers that
@@ -80,14 +80,14 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 	defer cancel(nil)
 	go cancelOnStop(within, activity.GetWorkerStopChannel(ctx), cancel)
 	outcome, last, err := session.Wait(within, func(p stream.Progress) {
-		s.Metrics.Observe(req.Plan.Pipeline, req.Shard.ID, p)
+		s.Metrics.Observe(req.Plan.Pipeline, req.Shard, p)
 		activity.RecordHeartbeat(ctx, progress(p))
 	})
 	// The last report may have come at the same moment as the end: the fault in it counts.
-	s.Metrics.Observe(req.Plan.Pipeline, req.Shard.ID, last)
+	s.Metrics.Observe(req.Plan.Pipeline, req.Shard, last)
 	result, err := s.ended(key, outcome, last, err)
 	if !s.Host.Runs(key) {
-		s.Metrics.Forget(req.Plan.Pipeline, req.Shard.ID)
+		s.Metrics.Forget(req.Plan.Pipeline, req.Shard)
 		s.Journal.Drop(key)
 	}
 	return result, err
@@ -119,7 +119,7 @@ func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.
 	key := shardKey(req.Plan.Pipeline, req.Shard)
 	return stream.Attachment{
 		Key:   key,
-		Wants: fmt.Sprintf("%s of %s to %s, %s, %s", req.Plan.Topic, req.Plan.Group, req.Plan.Output, req.Plan.DeadLetters, req.Plan.Sink),
+		Wants: fmt.Sprintf("%s of %s to %s, %s, %s", req.Plan.Stage(req.Shard.Stage).Topic, req.Plan.Group, req.Plan.Output, req.Plan.DeadLetters, req.Plan.Sink),
 		Launch: func(h stream.Hooks) (stream.Runner, error) {
 			report := h.Progress
 			h.Progress = func(p stream.Progress) {
@@ -228,6 +228,9 @@ func cancelOnStop(ctx context.Context, stopping <-chan struct{}, cancel context.
 }
 
 func shardKey(pipeline string, shard job.Shard) string {
+	if shard.Stage > 0 {
+		return fmt.Sprintf("%s/stage-%d/%v", pipeline, shard.Stage, shard.Partitions)
+	}
 	return fmt.Sprintf("%s/%v", pipeline, shard.Partitions)
 }
 

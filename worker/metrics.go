@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 )
 
@@ -55,17 +56,17 @@ func gauge(name, help string, labels ...string) *prometheus.GaugeVec {
 func newMetrics() *metrics {
 	m := &metrics{
 		registry:    prometheus.NewRegistry(),
-		records:     counter("records_total", "Input records whose offsets are committed."),
+		records:     counter("records_total", "Records of the stage whose offsets are committed.", "stage"),
 		predictions: counter("predictions_total", "Predictions committed."),
 		deadLetters: counter("dead_letters_total", "Records sent to the dead-letter topic."),
-		commits:     counter("commits_total", "Kafka transactions committed."),
+		commits:     counter("commits_total", "Kafka transactions committed.", "stage"),
 		aborts:      counter("aborts_total", "Kafka transactions given up."),
 		restarts:    counter("restarts_total", "Sessions with Kafka that a fault has ended."),
 		errors:      counter("errors_total", "Faults that a loop recovered from or reported.", "kind"),
-		lag:         gauge("lag_records", "Records between the committed offset and the end of the partition.", "partition"),
+		lag:         gauge("lag_records", "Records between the committed offset and the end of the partition.", "stage", "partition"),
 		shard:       shardGauges(),
 		state:       gauge("state", "1 for what the loop is doing: starting, running, recovering or draining.", "shard", "state"),
-		latency:     gauge("latency_seconds", "Message timestamp to committed prediction, over the last seconds.", "shard", "quantile"),
+		latency:     gauge("latency_seconds", "Message timestamp to committed prediction, over the last seconds.", "stage", "shard", "quantile"),
 		last:        map[string]stream.Progress{},
 	}
 	m.registry.MustRegister(m.records, m.predictions, m.deadLetters, m.commits, m.aborts, m.restarts, m.errors, m.lag, m.state, m.latency,
@@ -99,8 +100,8 @@ func shardGauges() []shardGauge {
 
 // Observe adds what happened since the shard's last report. A loop that started anew
 // counts from zero again, which shows as a total that has fallen.
-func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
-	key := fmt.Sprintf("%s/%d", pipeline, shard)
+func (m *metrics) Observe(pipeline string, shard job.Shard, p stream.Progress) {
+	key := fmt.Sprintf("%s/%d", pipeline, shard.ID)
 	m.mu.Lock()
 	before := m.last[key]
 	m.last[key] = p
@@ -112,12 +113,15 @@ func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 		vec      *prometheus.CounterVec
 		now, was int64
 	}{
-		{m.records, p.Records, before.Records}, {m.predictions, p.Predictions, before.Predictions},
-		{m.deadLetters, p.DeadLetters, before.DeadLetters}, {m.commits, p.Commits, before.Commits}, {m.aborts, p.Aborts, before.Aborts},
+		{m.predictions, p.Predictions, before.Predictions},
+		{m.deadLetters, p.DeadLetters, before.DeadLetters}, {m.aborts, p.Aborts, before.Aborts},
 		{m.restarts, p.Restarts, before.Restarts},
 	} {
 		c.vec.WithLabelValues(pipeline).Add(float64(more(c.now, c.was)))
 	}
+	stage := strconv.Itoa(shard.Stage)
+	m.commits.WithLabelValues(pipeline, stage).Add(float64(more(p.Commits, before.Commits)))
+	m.records.WithLabelValues(pipeline, stage).Add(float64(more(p.Records, before.Records)))
 	for _, kind := range stream.Faults() {
 		// Those that have not come yet too: an increase is seen only where there was a number before.
 		n := p.Faults[kind]
@@ -125,17 +129,17 @@ func (m *metrics) Observe(pipeline string, shard int, p stream.Progress) {
 	}
 	for _, q := range p.Partitions {
 		if q.Lag >= 0 {
-			m.lag.WithLabelValues(pipeline, strconv.Itoa(int(q.Partition))).Set(float64(q.Lag))
+			m.lag.WithLabelValues(pipeline, stage, strconv.Itoa(int(q.Partition))).Set(float64(q.Lag))
 		}
 	}
-	id := strconv.Itoa(shard)
+	id := strconv.Itoa(shard.ID)
 	for _, g := range m.shard {
 		g.vec.WithLabelValues(pipeline, id).Set(g.read(p))
 	}
 	m.state.DeletePartialMatch(prometheus.Labels{"pipeline": pipeline, "shard": id})
 	m.state.WithLabelValues(pipeline, id, string(p.State)).Set(1)
-	m.latency.WithLabelValues(pipeline, id, "0.5").Set(p.P50Millis / 1000)
-	m.latency.WithLabelValues(pipeline, id, "0.99").Set(p.P99Millis / 1000)
+	m.latency.WithLabelValues(pipeline, stage, id, "0.5").Set(p.P50Millis / 1000)
+	m.latency.WithLabelValues(pipeline, stage, id, "0.99").Set(p.P99Millis / 1000)
 }
 
 // more is by how much a total has grown; one that has fallen began anew.
@@ -148,16 +152,16 @@ func more(now, was int64) int64 {
 
 // Forget takes the gauges of a shard away that is run elsewhere now, or not at all: the
 // last lag of a stream that was stopped is no lag. Its totals stay.
-func (m *metrics) Forget(pipeline string, shard int) {
-	key := fmt.Sprintf("%s/%d", pipeline, shard)
+func (m *metrics) Forget(pipeline string, shard job.Shard) {
+	key := fmt.Sprintf("%s/%d", pipeline, shard.ID)
 	m.mu.Lock()
 	last := m.last[key]
 	delete(m.last, key)
 	m.mu.Unlock()
 	for _, q := range last.Partitions {
-		m.lag.DeleteLabelValues(pipeline, strconv.Itoa(int(q.Partition)))
+		m.lag.DeleteLabelValues(pipeline, strconv.Itoa(shard.Stage), strconv.Itoa(int(q.Partition)))
 	}
-	id := strconv.Itoa(shard)
+	id := strconv.Itoa(shard.ID)
 	for _, g := range m.shard {
 		g.vec.DeleteLabelValues(pipeline, id)
 	}

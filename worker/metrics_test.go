@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 )
 
@@ -20,9 +21,9 @@ func at(records, lag int64) stream.Progress {
 
 func TestTotalsGoOnWhenALoopStartsAnew(t *testing.T) {
 	m := newMetrics()
-	m.Observe("creditcard", 0, at(10, 5))
-	m.Observe("creditcard", 0, at(30, 0))
-	m.Observe("creditcard", 0, at(4, 0)) // a new loop counts from zero
+	m.Observe("creditcard", job.Shard{}, at(10, 5))
+	m.Observe("creditcard", job.Shard{}, at(30, 0))
+	m.Observe("creditcard", job.Shard{}, at(4, 0)) // a new loop counts from zero
 	if got := value(t, m, "ts_stream_records_total"); got != 34 {
 		t.Errorf("%v records, want 34", got)
 	}
@@ -30,11 +31,11 @@ func TestTotalsGoOnWhenALoopStartsAnew(t *testing.T) {
 
 func TestLagOfAForgottenShardIsNoLag(t *testing.T) {
 	m := newMetrics()
-	m.Observe("creditcard", 0, at(10, 500))
+	m.Observe("creditcard", job.Shard{}, at(10, 500))
 	if got := value(t, m, "ts_stream_lag_records"); got != 500 {
 		t.Fatalf("lag %v, want 500", got)
 	}
-	m.Forget("creditcard", 0)
+	m.Forget("creditcard", job.Shard{})
 	if got := value(t, m, "ts_stream_lag_records"); got != -1 {
 		t.Errorf("lag %v is still shown", got)
 	}
@@ -51,7 +52,7 @@ func TestFaultsAreCountedByKind(t *testing.T) {
 		return p
 	}
 	for _, n := range []int64{1, 1, 3, 2} { // the last is a new loop, which has seen two
-		m.Observe("creditcard", 0, faulty(n))
+		m.Observe("creditcard", job.Shard{}, faulty(n))
 	}
 	for kind, want := range map[stream.Fault]float64{stream.FaultAuth: 5, stream.FaultQuota: 0} {
 		if got := value(t, m, "ts_stream_errors_total", string(kind)); got != want {
@@ -68,7 +69,7 @@ func TestStateOfAShardIsOneAtATime(t *testing.T) {
 	p := at(10, 0)
 	for _, p.State = range []stream.State{stream.StateStarting, stream.StateRunning} {
 		p.Stuck, p.BatchAge, p.Throttled = "records wait", 3*time.Second, 250*time.Millisecond
-		m.Observe("creditcard", 0, p)
+		m.Observe("creditcard", job.Shard{}, p)
 		for name, want := range map[string]float64{
 			"ts_stream_state": 1, "ts_stream_stuck": 1, "ts_stream_batch_age_seconds": 3, "ts_stream_throttle_seconds": .25, "ts_stream_paused": 0,
 		} {
@@ -86,7 +87,7 @@ func TestStateOfAShardIsOneAtATime(t *testing.T) {
 			t.Errorf("states %v, want running alone", f.GetMetric())
 		}
 	}
-	m.Forget("creditcard", 0)
+	m.Forget("creditcard", job.Shard{})
 	for _, name := range []string{"ts_stream_state", "ts_stream_stuck", "ts_stream_records_per_second"} {
 		if got := value(t, m, name); got != -1 {
 			t.Errorf("%s of a forgotten shard is %v", name, got)

@@ -41,6 +41,8 @@ type inference struct {
 
 	discovered bool
 	stopping   bool  // drain and end
+	hurried    bool  // and leave what later stages have not read
+	bounded    bool  // the wait for them has an end
 	rolling    bool  // end the segments, keep the loops, continue as new
 	failed     error // Discover did not succeed
 
@@ -60,6 +62,8 @@ type shard struct {
 	move    *job.Lease // drain, and go on there
 	leaving bool       // drain, and end: its partitions are divided anew
 	ended   bool
+
+	finished bool // of a later stage, when the stream stops: its topic has nothing left to read
 }
 
 func (s *inference) setup(ctx workflow.Context) error {
@@ -99,6 +103,7 @@ func (s *inference) run(ctx workflow.Context) (*job.StopReceipt, error) {
 		return nil, err
 	}
 	s.show(ctx, job.StreamRunning)
+	s.limit()
 	for _, sh := range s.shards {
 		s.start(sh)
 	}
@@ -157,18 +162,24 @@ func (s *inference) start(sh *shard) {
 	})
 }
 
-// release drains what may still run, and leaves every shard stopped.
+// release drains what may still run, and leaves every shard stopped: one rank after the other,
+// so that what an earlier stage forwards to the end is still read.
 func (s *inference) release(ctx workflow.Context) {
-	all := workflow.NewWaitGroup(ctx)
-	for _, sh := range s.shards {
-		all.Add(1)
-		workflow.GoNamed(ctx, fmt.Sprintf("release-%d", sh.Shard.ID), func(ctx workflow.Context) {
-			defer all.Done()
-			s.drain(ctx, sh)
-			s.enter(ctx, sh, job.ShardStopped)
-		})
+	for _, rank := range s.ranks() {
+		all := workflow.NewWaitGroup(ctx)
+		for _, sh := range rank {
+			all.Add(1)
+			workflow.GoNamed(ctx, fmt.Sprintf("release-%d", sh.Shard.ID), func(ctx workflow.Context) {
+				defer all.Done()
+				if s.stopping && s.awaited(sh) {
+					_ = s.finish(ctx, sh) // without a loop there is nothing to finish here: the next stream reads it
+				}
+				s.drain(ctx, sh)
+				s.enter(ctx, sh, job.ShardStopped)
+			})
+		}
+		all.Wait(ctx)
 	}
-	all.Wait(ctx)
 }
 
 // ending reports that no further segment is to be started.
@@ -217,6 +228,7 @@ func (s *inference) validateStop(job.StopRequest) error {
 // checkpoint; the receipt is complete when all have.
 func (s *inference) stop(ctx workflow.Context, req job.StopRequest) (job.StopReceipt, error) {
 	s.stopping = true
+	s.limit()
 	s.status.Note = fmt.Sprintf("Stopped by %s at %s: %s", req.By, workflow.Now(ctx).UTC().Format(time.RFC3339), req.Reason)
 	s.show(ctx, job.StreamStopping)
 	err := workflow.Await(ctx, func() bool {

@@ -86,7 +86,18 @@ func (s *inference) validateSeek(r job.SeekRequest) error {
 	if places != 1 {
 		return invalid("name one place to seek to: a time, positions, or a snapshot")
 	}
+	if err := s.seekable(); err != nil {
+		return err
+	}
 	return s.open()
+}
+
+// seekable refuses what would count records twice: a stage's state holds all before its offset.
+func (s *inference) seekable() error {
+	if len(s.status.Plan.Stages) > 0 {
+		return invalid("a stream whose features have state cannot seek: its state is that of the records up to its offsets")
+	}
+	return nil
 }
 
 func (s *inference) validateSnapshot(job.SnapshotRequest) error { return s.open() }
@@ -137,7 +148,7 @@ func (s *inference) settle(ctx workflow.Context, receipt job.ControlReceipt, ask
 	}
 	for _, sh := range receipt.Shards {
 		for _, p := range sh.Partitions {
-			s.keep(p.Partition, p.Next)
+			s.keep(sh.Shard.Stage, p.Partition, p.Next)
 		}
 	}
 	receipt.Generation, receipt.Model, receipt.At = s.status.Plan.Orders.Generation, s.status.Plan.Model, workflow.Now(ctx)
@@ -221,6 +232,9 @@ func (s *inference) swap(ctx workflow.Context, r job.SwapRequest) (job.ControlRe
 	if err := s.open(); err != nil {
 		return receipt, err
 	}
+	if now := s.status.Plan.Model; len(s.status.Plan.Stages) > 0 && model.Spec != now.Spec {
+		return receipt, invalid("version %s takes other features than version %s, and the state of this stream holds what those need: stop the stream, and start it with the new model; its state is then built anew from the topics", model.Version, now.Version)
+	}
 	if receipt, err = s.order(ctx, receipt, func(p *job.StreamPlan) { p.Model = model }); err == nil {
 		mark(ctx, modelVersion.ValueSet(model.Version))
 	}
@@ -274,6 +288,9 @@ func (s *inference) seek(ctx workflow.Context, r job.SeekRequest) (job.ControlRe
 		return receipt, err
 	}
 	defer done()
+	if err := s.seekable(); err != nil {
+		return receipt, err // a stream that was not known when the order was validated
+	}
 	var a *activities.Stream
 	var positions []job.Position
 	find := job.FindPositionsRequest{Plan: s.status.Plan, Seek: r}
@@ -302,7 +319,7 @@ func (s *inference) snapshot(ctx workflow.Context, r job.SnapshotRequest) (job.C
 	}
 	for _, sh := range receipt.Shards {
 		for _, p := range sh.Partitions {
-			it.Positions = append(it.Positions, job.Position{Partition: p.Partition, Offset: p.Next})
+			it.Positions = append(it.Positions, job.Position{Stage: sh.Shard.Stage, Partition: p.Partition, Offset: p.Next})
 		}
 	}
 	var object job.Object

@@ -105,17 +105,17 @@ func (s *inference) dismiss(w job.Lease) {
 
 // missed takes a worker that did not pick a segment up off the roster. One whose heartbeats
 // stay away may only be slow, and its loop may run: it is asked again first.
-func (s *inference) missed(w job.Lease, err error) {
+func (s *inference) missed(sh *shard, err error) {
 	var timeout *temporal.TimeoutError
 	if !errors.As(err, &timeout) {
 		return
 	}
 	var last job.Progress
 	if timeout.HasLastHeartbeatDetails() && timeout.LastHeartbeatDetails(&last) == nil {
-		s.learn(last)
+		s.learn(sh, last)
 	}
 	if timeout.TimeoutType() == scheduleToStart {
-		s.dismiss(w)
+		s.dismiss(sh.Lease)
 	}
 }
 

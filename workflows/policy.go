@@ -141,6 +141,23 @@ func control(ctx workflow.Context, lease job.Lease, summary string) workflow.Con
 	})
 }
 
+// finishing reads a later stage's topic to its end when the stream stops. How long that takes
+// depends on what is left; the worker's heartbeats say that it lives.
+func finishing(ctx workflow.Context, lease job.Lease, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              lease.Queue,
+		ScheduleToStartTimeout: 5 * time.Second,
+		StartToCloseTimeout:    patience,
+		HeartbeatTimeout:       5 * time.Second,
+		RetryPolicy:            once(),
+		Summary:                summary,
+	})
+}
+
+// patience is how long a stop waits for later stages to read what earlier ones forwarded.
+// Nothing is lost after it: the next stream of the pipeline reads the rest.
+const patience = 10 * time.Minute
+
 // healthy is how long a segment must have run for its end to count as a first failure.
 const healthy = 5 * time.Second
 

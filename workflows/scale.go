@@ -29,7 +29,7 @@ func (s *inference) scale(ctx workflow.Context, r job.ScaleRequest) (job.ScaleRe
 	defer done()
 	plan := &s.status.Plan
 	now := slices.Clone(plan.Shards)
-	want := job.Divide(now, plan.Partitions(), r.Shards)
+	want := plan.Divide(r.Shards)
 	for _, sh := range now {
 		if slices.ContainsFunc(want, sh.Same) {
 			receipt.Kept = append(receipt.Kept, sh)
@@ -78,7 +78,9 @@ func (s *inference) redivide(ctx workflow.Context, want []job.Shard) error {
 		s.shards = append(s.shards, fresh)
 		s.start(fresh)
 	}
-	slices.SortStableFunc(s.shards, func(a, b *shard) int { return cmp.Compare(a.Shard.Partitions[0], b.Shard.Partitions[0]) })
+	slices.SortStableFunc(s.shards, func(a, b *shard) int {
+		return cmp.Or(cmp.Compare(a.Shard.Stage, b.Shard.Stage), cmp.Compare(a.Shard.Partitions[0], b.Shard.Partitions[0]))
+	})
 	s.describe(ctx)
 	return err
 }

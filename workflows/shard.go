@@ -47,7 +47,9 @@ func (s *inference) runShard(ctx workflow.Context, sh *shard) {
 }
 
 // over reports that the shard gets no further segment in this run.
-func (s *inference) over(sh *shard) bool { return s.ending() || sh.leaving }
+func (s *inference) over(sh *shard) bool {
+	return sh.leaving || s.ending() && !(s.stopping && s.awaited(sh))
+}
 
 // segment runs one segment and keeps its checkpoint. When the stream is to end, or the
 // shard to move, the running loop is told on its worker's own queue; if nobody answers
@@ -56,34 +58,52 @@ func (s *inference) segment(ctx workflow.Context, sh *shard) (job.End, error) {
 	var a *activities.Stream
 	lasts := time.Duration(s.status.Plan.SegmentLasts)
 	req := job.SegmentRequest{
-		Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts, Stood: s.stands(sh.Shard.Partitions),
+		Plan: s.status.Plan, Shard: sh.Shard, Segment: sh.Segment, Lasts: s.status.Plan.SegmentLasts, Stood: s.stands(sh.Shard),
 	}
 
 	within, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	running := workflow.ExecuteActivity(segment(within, sh.Lease, lasts, shardName(sh)), a.Segment, req)
-	_ = workflow.Await(ctx, func() bool { return running.IsReady() || s.over(sh) || sh.move != nil }) // a cancelled run goes on to wait for the checkpoint
+	_ = workflow.Await(ctx, func() bool { return running.IsReady() || s.over(sh) || s.due(sh) || sh.move != nil }) // a cancelled run goes on to wait for the checkpoint
+	var unfinished error                                                                                           // of a shard that was to read to the end: it is leased again
 	if !running.IsReady() && ctx.Err() == nil {
-		var tell any = a.Drain
-		if s.rolling && !s.stopping {
-			tell = a.Detach
-		}
-		if err := workflow.ExecuteActivity(control(ctx, sh.Lease, "end "+shardName(sh)), tell, s.control(sh)).Get(ctx, nil); err != nil {
+		finishing := s.due(sh) && !s.over(sh)
+		err := s.tell(ctx, sh, finishing)
+		if err != nil {
 			cancel()
+		}
+		if finishing {
+			unfinished = err
 		}
 	}
 	var done job.Segment
 	last, _ := workflow.NewDisconnectedContext(ctx)
 	if err := running.Get(last, &done); err != nil {
-		s.missed(sh.Lease, err)
+		s.missed(sh, err)
+		if unfinished != nil {
+			err = unfinished // why it was cancelled
+		}
 		return "", err
 	}
 	if done.End == job.EndLeaving {
 		s.dismiss(sh.Lease)
 	}
 	sh.Last = done.Progress
-	s.learn(done.Progress)
-	return done.End, nil
+	s.learn(sh, done.Progress)
+	return done.End, unfinished
+}
+
+// tell has the loop of a shard end, or its segment only.
+func (s *inference) tell(ctx workflow.Context, sh *shard, finishing bool) error {
+	if finishing {
+		return s.finish(ctx, sh)
+	}
+	var a *activities.Stream
+	var what any = a.Drain
+	if s.rolling && !s.stopping {
+		what = a.Detach
+	}
+	return workflow.ExecuteActivity(control(ctx, sh.Lease, "end "+shardName(sh)), what, s.control(sh)).Get(ctx, nil)
 }
 
 // drain ends a loop that may live on without a segment, as it does between two of them
@@ -101,7 +121,7 @@ func (s *inference) drain(ctx workflow.Context, sh *shard) {
 	sh.end = job.EndStopped
 	if len(stood.Partitions) > 0 {
 		sh.Last = stood
-		s.learn(stood)
+		s.learn(sh, stood)
 	}
 }
 
@@ -150,5 +170,8 @@ func segmentError(err error) string {
 }
 
 func shardName(sh *shard) string {
+	if sh.Shard.Stage > 0 {
+		return fmt.Sprintf("shard %d, stage %d, partitions %v", sh.Shard.ID, sh.Shard.Stage, sh.Shard.Partitions)
+	}
 	return fmt.Sprintf("shard %d, partitions %v", sh.Shard.ID, sh.Shard.Partitions)
 }

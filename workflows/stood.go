@@ -10,30 +10,33 @@ import (
 // The truth about offsets is in Kafka. What the workflow has heard of them guards against a
 // broker that has forgotten some: it goes along to whoever takes the partitions next.
 
-// learn keeps the positions of a progress.
-func (s *inference) learn(p job.Progress) {
+// learn keeps the positions of a shard's progress.
+func (s *inference) learn(sh *shard, p job.Progress) {
 	for _, q := range p.Partitions {
-		s.keep(q.Partition, q.Offset)
+		s.keep(sh.Shard.Stage, q.Partition, q.Offset)
 	}
 }
 
-// keep notes the position of one partition, in their order.
-func (s *inference) keep(partition int32, offset int64) {
+// keep notes the position of one partition of a stage, in their order.
+func (s *inference) keep(stage int, partition int32, offset int64) {
 	if offset < 0 {
 		return
 	}
-	i, known := slices.BinarySearchFunc(s.stood, partition, func(p job.Position, n int32) int { return cmp.Compare(p.Partition, n) })
+	at := job.Position{Stage: stage, Partition: partition}
+	i, known := slices.BinarySearchFunc(s.stood, at, func(p, q job.Position) int {
+		return cmp.Or(cmp.Compare(p.Stage, q.Stage), cmp.Compare(p.Partition, q.Partition))
+	})
 	if !known {
-		s.stood = slices.Insert(s.stood, i, job.Position{Partition: partition})
+		s.stood = slices.Insert(s.stood, i, at)
 	}
 	s.stood[i].Offset = offset
 }
 
-// stands are the known positions of some partitions.
-func (s *inference) stands(partitions []int32) []job.Position {
+// stands are the known positions of a shard's partitions.
+func (s *inference) stands(of job.Shard) []job.Position {
 	var known []job.Position
 	for _, p := range s.stood {
-		if slices.Contains(partitions, p.Partition) {
+		if p.Stage == of.Stage && slices.Contains(of.Partitions, p.Partition) {
 			known = append(known, p)
 		}
 	}

@@ -47,8 +47,9 @@ type SeekRequest struct {
 	By        string     `json:"by,omitempty"`
 }
 
-// Position is the next offset of one partition.
+// Position is the next offset of one partition of a stage's topic.
 type Position struct {
+	Stage     int   `json:"stage,omitempty"`
 	Partition int32 `json:"partition"`
 	Offset    int64 `json:"offset"`
 }

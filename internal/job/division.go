@@ -5,10 +5,48 @@ import (
 	"slices"
 )
 
+// Divide deals the partitions of every stage out to n shards each. Labels are few and are
+// only copied: one shard has all of their partitions.
+func (p StreamPlan) Divide(n int) []Shard {
+	if len(p.Stages) == 0 {
+		return Divide(p.Shards, p.Partitions(), n)
+	}
+	var shards []Shard
+	for i, stage := range p.Stages {
+		if stage.Kind == StageLabels {
+			n = 1
+		}
+		partitions := make([]int32, stage.Partitions)
+		for k := range partitions {
+			partitions[k] = int32(k)
+		}
+		now, others := p.of(i)
+		shards = append(shards, divide(i, now, append(others, shards...), partitions, n)...)
+	}
+	return shards
+}
+
+// of are the shards of a stage, and the others.
+func (p StreamPlan) of(stage int) (its, others []Shard) {
+	for _, s := range p.Shards {
+		if s.Stage == stage {
+			its = append(its, s)
+		} else {
+			others = append(others, s)
+		}
+	}
+	return its, others
+}
+
 // Divide deals partitions out to n shards, or to one for each partition if there are fewer.
 // Shards differ by one partition at most. Those of now that have a fitting size are kept;
 // the others' partitions are dealt out in runs of neighbours.
 func Divide(now []Shard, partitions []int32, n int) []Shard {
+	return divide(0, now, nil, partitions, n)
+}
+
+// divide gives new shards numbers that the others do not have either.
+func divide(stage int, now, others []Shard, partitions []int32, n int) []Shard {
 	n = max(1, min(n, len(partitions)))
 	small, large := len(partitions)/n, len(partitions)%n // sizes: large shards of small+1, the others of small
 	var kept []Shard
@@ -35,7 +73,7 @@ func Divide(now []Shard, partitions []int32, n int) []Shard {
 		if i < large-larger {
 			size++
 		}
-		shards = append(shards, Shard{ID: freeID(shards), Partitions: slices.Clone(free[:size])})
+		shards = append(shards, Shard{ID: freeID(slices.Concat(others, shards)), Stage: stage, Partitions: slices.Clone(free[:size])})
 		free = free[size:]
 	}
 	slices.SortFunc(shards, func(a, b Shard) int { return cmp.Compare(a.Partitions[0], b.Partitions[0]) })
@@ -60,7 +98,7 @@ func freeID(shards []Shard) int {
 	return id
 }
 
-// Same reports whether two shards are one: the same partitions under the same number.
+// Same reports whether two shards are one: the same partitions of a stage under the same number.
 func (s Shard) Same(other Shard) bool {
-	return s.ID == other.ID && slices.Equal(s.Partitions, other.Partitions)
+	return s.ID == other.ID && s.Stage == other.Stage && slices.Equal(s.Partitions, other.Partitions)
 }

@@ -33,7 +33,8 @@ type StreamPlan struct {
 	Pipeline     string   `json:"pipeline"`
 	Group        string   `json:"group"` // Kafka consumer group that holds the offsets
 	Topic        string   `json:"topic"`
-	Shards       []Shard  `json:"shards"` // the division of the input's partitions
+	Stages       []Stage  `json:"stages,omitempty"` // of a pipeline whose features have state; the first reads Topic
+	Shards       []Shard  `json:"shards"`           // the division of the input's partitions, of every stage
 	Output       string   `json:"output"`
 	DeadLetters  string   `json:"dead_letters"`
 	Sink         string   `json:"sink"`
@@ -42,15 +43,6 @@ type StreamPlan struct {
 	SegmentLasts Duration `json:"segment_lasts"`
 	Orders       Orders   `json:"orders,omitzero"`
 	Workers      []Lease  `json:"workers,omitempty"` // that were there when the plan was made
-}
-
-// Partitions are those of all shards.
-func (p StreamPlan) Partitions() []int32 {
-	var all []int32
-	for _, s := range p.Shards {
-		all = append(all, s.Partitions...)
-	}
-	return all
 }
 
 // ModelRef names a registered model that a stream scores with. The digests pin its
@@ -64,10 +56,11 @@ type ModelRef struct {
 	Spec       string `json:"features_sha256,omitempty"`
 }
 
-// Shard is a set of input partitions that one loop owns. Its partitions, and
-// nothing else, decide its transactional id.
+// Shard is a set of input partitions of one stage that one loop owns. Stage and
+// partitions, and nothing else, decide its transactional id.
 type Shard struct {
-	ID         int     `json:"id"`
+	ID         int     `json:"id"` // no two of a plan have the same
+	Stage      int     `json:"stage,omitempty"`
 	Partitions []int32 `json:"partitions"`
 }
 

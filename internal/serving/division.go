@@ -28,7 +28,7 @@ func (s *Server) Divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 }
 
 func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Position) error {
-	pipeline, topic := plan.Pipeline, plan.Topic
+	pipeline := plan.Pipeline
 	key := "streams/" + pipeline + "/owners.json"
 	var owners []string
 	recorded, err := s.Store.GetNamed(ctx, key)
@@ -36,11 +36,11 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 		err = json.Unmarshal(recorded, &owners)
 	}
 	if err != nil && !errors.Is(err, artifact.ErrNotFound) {
-		return fmt.Errorf("read the owners of %s before: %w", topic, err)
+		return fmt.Errorf("read the owners of before: %w", err)
 	}
 	ids := make([]string, len(plan.Shards))
 	for i, shard := range plan.Shards {
-		ids[i] = stream.TransactionalID(pipeline, 0, topic, shard.Partitions)
+		ids[i] = stream.TransactionalID(pipeline, shard.Stage, plan.Stage(shard.Stage).Topic, shard.Partitions)
 	}
 	var gone []string
 	for _, id := range owners {
@@ -66,7 +66,13 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 // retire ends an owner that is known by its id. One of another topic, as after the pipeline
 // was changed, is only fenced: its offsets are not this stream's.
 func (s *Server) retire(ctx context.Context, plan job.StreamPlan, stood []job.Position, id string) error {
-	partitions := stream.OwnedBy(id, plan.Pipeline, 0, plan.Topic)
+	var partitions []int32
+	stage := 0
+	for ; stage < max(1, len(plan.Stages)); stage++ {
+		if partitions = stream.OwnedBy(id, plan.Pipeline, stage, plan.Stage(stage).Topic); partitions != nil {
+			break
+		}
+	}
 	if partitions == nil {
 		return stream.Fence(ctx, s.Kafka, []string{id})
 	}
@@ -75,9 +81,14 @@ func (s *Server) retire(ctx context.Context, plan job.StreamPlan, stood []job.Po
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
 	return stream.Retire(ctx, stream.Options{
-		Kafka: s.Kafka, Pipeline: plan.Pipeline, Group: plan.Group, Topic: plan.Topic, Partitions: partitions,
-		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Stood: positions(stood), Logger: s.Logger,
+		Kafka: s.Kafka, Pipeline: plan.Pipeline, Stage: stage, Group: plan.Group, Topic: plan.Stage(stage).Topic, Partitions: partitions,
+		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Stood: positions(of(stage, stood)), Logger: s.Logger,
 	}, plan.Orders.Generation)
+}
+
+// of are the positions of one stage.
+func of(stage int, all []job.Position) []job.Position {
+	return slices.DeleteFunc(slices.Clone(all), func(p job.Position) bool { return p.Stage != stage })
 }
 
 func (s *Server) record(ctx context.Context, key string, ids []string) error {

@@ -32,8 +32,11 @@ func (s *Server) Orders(ctx context.Context, plan job.StreamPlan, shard job.Shar
 		return fail(err)
 	}
 	share := float64(len(shard.Partitions)) / float64(max(1, len(plan.Partitions())))
+	if shard.Stage > 0 {
+		share = 0 // what has passed the first stage is not held back
+	}
 	orders := stream.Orders{
-		Generation: plan.Orders.Generation, Paused: plan.Orders.Paused, PerSecond: plan.Orders.PerSecond * share,
+		Generation: plan.Orders.Generation, Paused: plan.Orders.Paused && shard.Stage == 0, PerSecond: plan.Orders.PerSecond * share,
 		Processor: engine, Model: bundle.Name, ModelVersion: bundle.Version,
 	}
 	if k := plan.Orders.Seek; k != nil {

@@ -67,21 +67,23 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if err != nil {
 		return fail(err)
 	}
+	stages, err := s.stages(ctx, d, n)
+	if err != nil {
+		return fail(err)
+	}
 	plan := job.StreamPlan{
 		Pipeline: d.Name, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
 		DeadLetters: d.Sink.DeadLetters, Sink: or(req.Sink, string(d.Sink.Kind)), Start: req.Start,
-		Model:        reference(model),
+		Model: reference(model), Stages: stages,
 		SegmentLasts: job.Duration(d.Stream.Segment),
-	}
-	partitions := make([]int32, n)
-	for p := range partitions {
-		partitions[p] = int32(p)
 	}
 	shards := d.Stream.Shards
 	if req.Shards > 0 {
 		shards = req.Shards
 	}
-	plan.Shards = job.Divide(nil, partitions, shards)
+	if plan.Shards = plan.Divide(shards); len(stages) == 0 {
+		plan.Shards = job.Divide(nil, numbers(n), shards)
+	}
 	if plan.Orders.Generation, err = s.nextGeneration(ctx, plan); err != nil {
 		return fail(err)
 	}
@@ -91,15 +93,17 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	return plan, nil
 }
 
-// nextGeneration is above every one that the partitions were read under.
+// nextGeneration is above every one that the partitions of any stage were read under.
 func (s *Server) nextGeneration(ctx context.Context, plan job.StreamPlan) (int64, error) {
-	positions, err := stream.Group(ctx, s.Kafka, plan.Group, plan.Topic)
-	if err != nil {
-		return 0, err
-	}
 	newest := int64(0)
-	for _, p := range positions {
-		newest = max(newest, p.Generation)
+	for i := range max(1, len(plan.Stages)) {
+		positions, err := stream.Group(ctx, s.Kafka, plan.Group, plan.Stage(i).Topic)
+		if err != nil {
+			return 0, err
+		}
+		for _, p := range positions {
+			newest = max(newest, p.Generation)
+		}
 	}
 	return newest + 1, nil
 }
