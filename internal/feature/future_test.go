@@ -100,7 +100,11 @@ func TestNoFeatureSeesTheFuture(t *testing.T) {
 			looked++
 		}
 	})
-	if looked*2 < cases || ofLabels*10 < cases {
+	wanted := looked*2 >= cases && ofLabels*10 >= cases
+	if testing.Short() { // too few cases for shares of them to mean anything
+		wanted = looked > 0 && ofLabels > 0
+	}
+	if !wanted {
 		t.Errorf("of %d cases, the changes reached later features in %d, and %d had shares of labels: this test sees nothing", cases, looked, ofLabels)
 	}
 }
