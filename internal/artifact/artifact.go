@@ -68,6 +68,9 @@ type Store interface {
 	// in its place otherwise, so a caller that reads to the end has verified what it read. One that stops early has not.
 	Open(ctx context.Context, ref Ref) (io.ReadCloser, error)
 
+	// Remove takes an object away. One that is not there is none to remove, and no error.
+	Remove(ctx context.Context, ref Ref) error
+
 	// PutNamed stores data under key, replacing what was there. A reader sees the old bytes or the new ones, never a mixture.
 	PutNamed(ctx context.Context, key string, data []byte) error
 

@@ -77,3 +77,13 @@ func (m *memory) open(ctx context.Context, key string) (io.ReadCloser, object, e
 	// The slice is never written to after it was stored (it is only replaced), so readers share it.
 	return io.NopCloser(bytes.NewReader(h.data)), object{size: int64(len(h.data)), digest: h.meta.digest}, nil
 }
+
+func (m *memory) remove(ctx context.Context, key string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.held, key)
+	return nil
+}

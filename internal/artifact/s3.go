@@ -156,6 +156,10 @@ func (b *bucket) open(ctx context.Context, key string) (io.ReadCloser, object, e
 	return &classified{body: body, ctx: ctx, bucket: b}, describe(info), nil
 }
 
+func (b *bucket) remove(ctx context.Context, key string) error {
+	return b.classify(ctx, b.client.RemoveObject(ctx, b.name, key, minio.RemoveObjectOptions{}))
+}
+
 func (b *bucket) check(ctx context.Context) error {
 	// A listing and not a HEAD, whose answer has no room for the reason: some servers say 404 for an unknown access key.
 	ctx, cancel := context.WithCancel(ctx)

@@ -21,6 +21,7 @@ type backend interface {
 	write(ctx context.Context, key string, r io.ReadSeeker, meta object) error
 	stat(ctx context.Context, key string) (object, error)
 	open(ctx context.Context, key string) (io.ReadCloser, object, error)
+	remove(ctx context.Context, key string) error
 }
 
 // store gives any backend the promises of Store.
@@ -130,4 +131,15 @@ func (s *store) open(ctx context.Context, ref Ref) (io.ReadCloser, error) {
 		return nil, fmt.Errorf("%w: %d bytes stored, %d referenced", ErrDigest, found.size, ref.Size)
 	}
 	return &verifier{body: body, want: ref, hash: sha256.New()}, nil
+}
+
+func (s *store) Remove(ctx context.Context, ref Ref) error {
+	err := ref.check()
+	if err == nil {
+		err = s.retry.do(ctx, func() error { return s.backend.remove(ctx, ref.Key) })
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("remove object %s: %w", ref.Key, err)
+	}
+	return nil
 }

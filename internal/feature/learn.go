@@ -14,28 +14,27 @@ import (
 // window, or it came so late that it was moved.
 func (s *State) Learn(row []float64, texts *record.Texts, positive bool) (found bool) {
 	millis := math.Round(row[s.stage.time] * 1000)
-	h := s.known(row, texts)
-	if h == nil || !(math.Abs(millis) <= maxMillis) || !s.learn(h, int64(millis), positive) {
+	slot, ok := s.known(row, texts)
+	if !ok || !(math.Abs(millis) <= maxMillis) {
+		s.counters.Strayed++
+		return false
+	}
+	s.save(slot)
+	if !s.learn(s.header(slot), int64(millis), positive) {
 		s.counters.Strayed++
 		return false
 	}
 	return true
 }
 
-// known returns the header of the record's key; nil where it has none.
-func (s *State) known(row []float64, texts *record.Texts) []uint64 {
+// known returns the slot of the record's key.
+func (s *State) known(row []float64, texts *record.Texts) (slot uint32, ok bool) {
 	if s.stage.keyIsText {
 		text := texts.At(row[s.stage.key])
-		if slot, ok := s.findText(s.table.hashText(text), text); ok {
-			return s.header(slot)
-		}
-		return nil
+		return s.findText(s.table.hashText(text), text)
 	}
 	key := uint64(int64(row[s.stage.key]))
-	if slot, ok := s.findNumber(s.table.hashNumber(key), key); ok {
-		return s.header(slot)
-	}
-	return nil
+	return s.findNumber(s.table.hashNumber(key), key)
 }
 
 // learn adds the label to the totals of all later events.

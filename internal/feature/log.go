@@ -86,8 +86,9 @@ func (s *State) resize(h []uint64, log int) {
 	h[headerRing] = uint64(r)
 }
 
-// insert puts a record that lies behind the newest event of its key in its place, and marks where its windows begin and end.
-func (s *State) insert(h []uint64, t int64) {
+// insert puts a record that lies behind the newest event of its key in its place, marks where its windows begin and end,
+// and answers the time that it counts as.
+func (s *State) insert(h []uint64, t int64) (at int64) {
 	newest := int64(h[headerNewest])
 	if t < newest-s.stage.tolerance {
 		t = newest - s.stage.tolerance
@@ -100,15 +101,15 @@ func (s *State) insert(h []uint64, t int64) {
 	}
 	words, mask := s.arena.ring(ring(h[headerRing]))
 	stride := s.arena.stride
-	at := s.after(h, words, mask, t)
-	for i := h[headerHead] + 1; i > at; i-- {
+	place := s.after(h, words, mask, t)
+	for i := h[headerHead] + 1; i > place; i-- {
 		copy(words[int(i&mask)*stride:][:stride], words[int((i-1)&mask)*stride:][:stride])
 	}
-	event := words[int(at&mask)*stride:][:stride]
+	event := words[int(place&mask)*stride:][:stride]
 	event[0] = uint64(t)
-	s.fill(event, words[int((at+1)&mask)*stride:][:stride])
+	s.fill(event, words[int((place+1)&mask)*stride:][:stride])
 	h[headerHead]++
-	for i := at + 2; i <= h[headerHead]; i++ {
+	for i := place + 2; i <= h[headerHead]; i++ {
 		s.raise(words[int(i&mask)*stride:][:stride])
 	}
 	for j, distance := range s.stage.bounds {
@@ -116,11 +117,12 @@ func (s *State) insert(h []uint64, t int64) {
 			h[headerPlaces+j]++
 		}
 	}
-	s.marks[markBefore] = s.markOf(at, mask)
-	s.marks[markAfter] = s.markOf(at+1, mask)
+	s.marks[markBefore] = s.markOf(place, mask)
+	s.marks[markAfter] = s.markOf(place+1, mask)
 	for j, distance := range s.stage.bounds {
 		s.marks[markBounds+j] = s.markOf(s.after(h, words, mask, t-distance), mask)
 	}
+	return t
 }
 
 // raise adds the record to the totals of a later event.

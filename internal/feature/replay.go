@@ -30,12 +30,7 @@ func (r *Replayed) Counters() Counters {
 	var sum Counters
 	for _, states := range r.States {
 		for _, s := range states {
-			sum.Records += s.counters.Records
-			sum.Reordered += s.counters.Reordered
-			sum.Late += s.counters.Late
-			sum.Unusable += s.counters.Unusable
-			sum.Strayed += s.counters.Strayed
-			sum.Forgotten += s.counters.Forgotten
+			sum = sum.Plus(s.counters)
 		}
 	}
 	return sum

@@ -8,17 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/klauspost/compress/zstd"
+	"math"
 )
 
 // A snapshot is magic and version, and then, as one zstd stream: the digest of what the stage computes from, the state, and the
 // SHA-256 of all of the stream before it. Whole numbers are varints; an event's time and totals are written as
-// differences to the event before, so that most take a byte or two. Later versions of the program read version 1.
-const (
-	snapshotMagic   = "TSSTATE\x00"
-	snapshotVersion = 1
-)
+// differences to the event before, so that most take a byte or two. Version 2 is that of a stage that joins labels: ids and
+// labels that wait follow the keys. Later versions of the program read both.
+const snapshotMagic = "TSSTATE\x00"
 
 var (
 	// ErrSnapshot is returned for bytes that are no whole snapshot: torn, damaged, or of another program.
@@ -32,6 +29,9 @@ var (
 func (s *Stage) Digest() [sha256.Size]byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "key %q text %v time %d tolerance %d arriving %v forever %v\n", s.name, s.keyIsText, s.time, s.tolerance, s.arriving, s.forever)
+	if s.joins {
+		fmt.Fprintf(&b, "id %d text %v\n", s.id, s.idIsText)
+	}
 	fmt.Fprintf(&b, "bounds %v\n", s.bounds)
 	for _, t := range s.totals {
 		fmt.Fprintf(&b, "total %d of %d %v\n", t.kind, t.of.column, t.of.scale)
@@ -42,35 +42,22 @@ func (s *Stage) Digest() [sha256.Size]byte {
 	return sha256.Sum256(b.Bytes())
 }
 
-// Snapshot writes the state. The same state gives the same bytes. The state must not change meanwhile.
+// Snapshot writes the state. The same state gives the same bytes.
 func (s *State) Snapshot(w io.Writer) error {
-	fail := func(err error) error { return fmt.Errorf("write snapshot of %s: %w", s.stage.name, err) }
-	head := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), snapshotVersion)
-	if _, err := w.Write(head); err != nil {
-		return fail(err)
-	}
-	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest))
+	t, err := s.StartSnapshot(w)
 	if err != nil {
-		return fail(err)
+		return err
 	}
-	sum := sha256.New()
-	out := newSnapshotWriter(io.MultiWriter(z, sum))
-	digest := s.stage.Digest()
-	out.bytes(digest[:])
-	s.write(out)
-	if err := out.flush(); err != nil {
-		return fail(err)
-	}
-	if _, err := z.Write(sum.Sum(nil)); err != nil {
-		return fail(err)
-	}
-	if err := z.Close(); err != nil {
-		return fail(err)
+	for done := false; !done; {
+		if done, err = t.Step(math.MaxInt); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-func (s *State) write(out *snapshotWriter) {
+// writeHead writes what is not of a key.
+func (s *State) writeHead(out *snapshotWriter) {
 	c, w := s.counters, s.sweep
 	for _, v := range []uint64{c.Records, c.Reordered, c.Late, c.Unusable, c.Strayed, c.Forgotten,
 		uint64(w.low), uint64(w.within), uint64(w.clock), uint64(w.hand), uint64(w.due)} {
@@ -81,22 +68,24 @@ func (s *State) write(out *snapshotWriter) {
 		out.number(uint64(slot))
 	}
 	out.number(uint64(s.slots))
-	for slot := range s.slots {
-		h := s.header(slot)
-		if h[headerNewest] == never {
-			out.number(0)
-			continue
-		}
-		out.number(1)
-		if s.stage.keyIsText {
-			out.number(uint64(len(s.texts[slot])))
-			out.bytes(s.texts[slot])
-		} else {
-			out.difference(h[headerKey])
-		}
-		s.trim(h) // what no window reaches any more is not worth its bytes
-		s.writeLog(out, h)
+}
+
+// writeSlot writes a key with its log, or that the slot has none.
+func (s *State) writeSlot(out *snapshotWriter, slot uint32) {
+	h := s.header(slot)
+	if h[headerNewest] == never {
+		out.number(0)
+		return
 	}
+	out.number(1)
+	if s.stage.keyIsText {
+		out.number(uint64(len(s.texts[slot])))
+		out.bytes(s.texts[slot])
+	} else {
+		out.difference(h[headerKey])
+	}
+	s.trim(h) // what no window reaches any more is not worth its bytes
+	s.writeLog(out, h)
 }
 
 // writeLog writes the events of a key, the open one included.

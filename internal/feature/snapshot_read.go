@@ -31,8 +31,9 @@ func (s *Stage) readState(r io.Reader) (*State, error) {
 	if _, err := io.ReadFull(r, head); err != nil || string(head[:len(snapshotMagic)]) != snapshotMagic {
 		return nil, fmt.Errorf("%w: it does not begin as one", ErrSnapshot)
 	}
-	if version := binary.LittleEndian.Uint32(head[len(snapshotMagic):]); version != snapshotVersion {
-		return nil, fmt.Errorf("%w: version %d, this program reads %d", ErrSnapshot, version, snapshotVersion)
+	version := binary.LittleEndian.Uint32(head[len(snapshotMagic):])
+	if version != 1 && version != 2 {
+		return nil, fmt.Errorf("%w: version %d, this program reads 1 and 2", ErrSnapshot, version)
 	}
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
@@ -45,8 +46,14 @@ func (s *Stage) readState(r io.Reader) (*State, error) {
 	if in.err == nil && digest != s.Digest() {
 		return nil, fmt.Errorf("%w: build the state anew from the records", ErrDefinition)
 	}
+	if in.err == nil && s.joins != (version == 2) {
+		return nil, fmt.Errorf("%w: one joins labels, the other does not", ErrDefinition)
+	}
 	state := s.NewState()
 	state.read1(in)
+	if version == 2 {
+		state.readJoin(in)
+	}
 	want := in.sum.Sum(nil)
 	var got [sha256.Size]byte
 	if in.err == nil {
@@ -109,6 +116,33 @@ func (s *State) read1(in *snapshotReader) {
 		seen[slot] = true
 	}
 	s.sweep.due = w.due
+}
+
+// readJoin reads what version 2 has besides.
+func (s *State) readJoin(in *snapshotReader) {
+	j := s.join
+	s.counters.Repeated = in.number(math.MaxUint64)
+	for range in.number(math.MaxUint32) {
+		r := labelled{id: in.difference(), key: in.difference(), time: int64(in.difference())}
+		slot := in.number(2*uint64(s.slots) + 1)
+		r.slot, r.told = uint32(slot>>1), slot&1 == 1
+		if in.err == nil && r.slot >= s.slots {
+			in.fail("a record is of slot %d, there are %d", r.slot, s.slots)
+		}
+		if in.err != nil {
+			return
+		}
+		j.index[r.id] = uint64(len(j.known))
+		j.known = append(j.known, r)
+	}
+	for range in.number(mostEarly) {
+		e := early{id: in.difference(), knownAt: int64(in.difference()), positive: in.number(1) == 1}
+		if in.err != nil {
+			return
+		}
+		j.waiting = append(j.waiting, e)
+		j.early[e.id] = e
+	}
 }
 
 // newVacancy adds a slot without a key, which the list of vacant slots names later.

@@ -33,6 +33,9 @@ type Stage struct {
 	longest    int64 // the greatest of bounds
 	farthest   int   // its index; -1: there are none
 	forever    bool  // a window has no beginning: no key is ever forgotten
+	joins      bool  // labels are told by the ids of their records
+	id         int   // their column
+	idIsText   bool
 }
 
 // source is a column of the row as whole units.

@@ -23,6 +23,8 @@ type State struct {
 	arena    arena
 	counters Counters
 	sweep    sweep
+	join     *joining      // where labels are joined by the records' ids
+	taking   *Snapshotting // the snapshot that is being taken
 
 	// Scratch of one record, or of one block of them.
 	added []uint64 // what it adds to each total
@@ -39,8 +41,17 @@ type Counters struct {
 	Reordered uint64 // of these, behind the newest of their key, within the tolerance
 	Late      uint64 // of these, further behind, and moved up to the tolerance
 	Unusable  uint64 // that did not become history: no time from year 1 to 9999, or a number of more than 2^53 units
-	Strayed   uint64 // labels of records that the history does not hold
+	Strayed   uint64 // labels of records that the history does not hold; of each label, that is so in all partitions but one
+	Repeated  uint64 // labels of records that had one already
 	Forgotten uint64 // keys without a record in any window, whose memory was given back
+}
+
+// Plus is the sum of two counts.
+func (c Counters) Plus(d Counters) Counters {
+	return Counters{
+		Records: c.Records + d.Records, Reordered: c.Reordered + d.Reordered, Late: c.Late + d.Late,
+		Unusable: c.Unusable + d.Unusable, Strayed: c.Strayed + d.Strayed, Repeated: c.Repeated + d.Repeated, Forgotten: c.Forgotten + d.Forgotten,
+	}
 }
 
 // A header is a slot's words: who it is, where its log is, and what the next record of the key needs.
@@ -57,6 +68,14 @@ const slotsPerChunk = 1 << 10
 
 // NewState returns an empty history.
 func (s *Stage) NewState() *State {
+	state := s.newState()
+	if s.joins {
+		state.join = &joining{index: map[uint64]uint64{}, early: map[uint64]early{}}
+	}
+	return state
+}
+
+func (s *Stage) newState() *State {
 	return &State{
 		stage: s,
 		table: newKeyTable(),
@@ -113,15 +132,20 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 		return false
 	}
 	s.counters.Records++
-	h := s.header(s.slotOf(row, texts, hint))
+	slot := s.slotOf(row, texts, hint)
+	s.save(slot)
+	h := s.header(slot)
 	t := int64(millis)
 	if t >= int64(h[headerNewest]) {
 		s.append(h, t)
 	} else {
-		s.insert(h, t)
+		t = s.insert(h, t)
 	}
 	s.aggregate(row, values, h)
-	s.turn(t)
+	if s.join != nil {
+		s.remember(row, texts, slot, t)
+	}
+	s.turn(int64(millis))
 	return true
 }
 
@@ -231,6 +255,7 @@ func (s *State) newSlot(key uint64) uint32 {
 	if n := len(s.vacant); n > 0 {
 		slot = s.vacant[n-1]
 		s.vacant = s.vacant[:n-1]
+		s.save(slot)
 	} else {
 		slot = s.slots
 		s.slots++

@@ -64,6 +64,7 @@ func (s *State) visit(slot uint32) {
 
 // forget takes a key out of the state.
 func (s *State) forget(slot uint32) {
+	s.save(slot)
 	h := s.header(slot)
 	if s.stage.keyIsText {
 		s.table.remove(uint32(h[headerKey]), slot)

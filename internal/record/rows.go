@@ -22,6 +22,18 @@ func (r *Rows) Row(i int) []float64 {
 	return r.Values[i*r.Width : (i+1)*r.Width : (i+1)*r.Width]
 }
 
+// Extend makes room for one more row of a width that all rows share, and returns it, with arbitrary content.
+func (r *Rows) Extend(width int) []float64 {
+	r.Width = width
+	return r.extend()
+}
+
+// Truncate takes back all but the first n rows and the first texts.
+func (r *Rows) Truncate(n, texts int) {
+	r.truncate(n)
+	r.Texts.truncate(texts)
+}
+
 // extend makes room for one more row and returns it, with arbitrary content.
 func (r *Rows) extend() []float64 {
 	at := len(r.Values)

@@ -5,14 +5,13 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
-
-	"temporal-streaming/internal/record"
 )
 
 // encoder writes predictions. What is the same in all of them is written once, when it is made.
 type encoder struct {
 	topic     string
 	threshold float32
+	stateful  bool   // predictions have a fingerprint of their features
 	positive  []byte // from `,"decision":` to `"partition":`
 	negative  []byte
 	scoredAt  []byte // from `,"scored_at":` to the closing brace
@@ -44,13 +43,17 @@ func (e *encoder) startBatch(now time.Time) {
 	e.scoredAt = append(e.scoredAt, '}')
 }
 
-// prediction appends the JSON of one row's prediction.
-func (e *encoder) prediction(out []byte, m *record.Message, p *pending, row int, probability float32) []byte {
+// prediction appends the JSON of one row's prediction. id is what the record's own id column says; nil where it has none.
+func (e *encoder) prediction(out []byte, o *origin, id []byte, features uint64, probability float32) []byte {
 	out = append(out, `{"id":`...)
-	out = e.id(out, m, p.n, row)
-	if p.id != nil {
+	if id != nil {
+		out = append(appendEscaped(append(out, '"'), id), '"')
+	} else {
+		out = e.id(out, o)
+	}
+	if o.sourceID != nil {
 		out = append(out, `,"source_id":`...)
-		out = appendToken(out, p.id)
+		out = appendToken(out, o.sourceID)
 	}
 	out = append(out, `,"probability":`...)
 	out = appendFloat(out, probability)
@@ -59,33 +62,47 @@ func (e *encoder) prediction(out []byte, m *record.Message, p *pending, row int,
 	} else {
 		out = append(out, e.negative...)
 	}
-	out = strconv.AppendInt(out, int64(m.Partition), 10)
+	out = strconv.AppendInt(out, int64(o.partition), 10)
 	out = append(out, `,"offset":`...)
-	out = strconv.AppendInt(out, m.Offset, 10)
+	out = strconv.AppendInt(out, o.offset, 10)
 	out = append(out, `,"row":`...)
-	out = strconv.AppendInt(out, int64(row), 10)
+	out = strconv.AppendInt(out, int64(o.row), 10)
+	if e.stateful {
+		out = append(out, `,"features":"`...)
+		out = appendHex(out, features)
+		out = append(out, '"')
+	}
 	out = append(out, `,"event_time":`...)
-	out = e.event.append(out, m.Timestamp)
+	out = e.event.append(out, o.timestamp)
 	return append(out, e.scoredAt...)
 }
 
 // id appends the prediction's id, as Prediction describes it.
-func (e *encoder) id(out []byte, m *record.Message, rows, row int) []byte {
+func (e *encoder) id(out []byte, o *origin) []byte {
 	out = append(out, '"')
-	if len(m.Key) > 0 && utf8.Valid(m.Key) {
-		out = appendEscaped(out, m.Key)
+	if len(o.key) > 0 && utf8.Valid(o.key) {
+		out = appendEscaped(out, o.key)
 	} else {
 		out = appendEscaped(out, e.topic)
 		out = append(out, '-')
-		out = strconv.AppendInt(out, int64(m.Partition), 10)
+		out = strconv.AppendInt(out, int64(o.partition), 10)
 		out = append(out, '-')
-		out = strconv.AppendInt(out, m.Offset, 10)
+		out = strconv.AppendInt(out, o.offset, 10)
 	}
-	if rows > 1 {
+	if o.rows > 1 {
 		out = append(out, '#')
-		out = strconv.AppendInt(out, int64(row), 10)
+		out = strconv.AppendInt(out, int64(o.row), 10)
 	}
 	return append(out, '"')
+}
+
+// appendHex writes 16 hexadecimal digits.
+func appendHex(out []byte, v uint64) []byte {
+	const hex = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		out = append(out, hex[v>>shift&15])
+	}
+	return out
 }
 
 // appendFloat writes a finite float32 with as few digits as identify it, in the form that encoding/json chooses.

@@ -132,9 +132,11 @@ func (e *Engine) flush(in []record.Message, out *Output) {
 			continue
 		}
 		key := out.keep(m.Key)
+		o := origin{partition: m.Partition, offset: m.Offset, timestamp: m.Timestamp, rows: p.n, key: m.Key, sourceID: p.id}
 		for row := range p.n {
 			from := len(out.arena)
-			out.arena = e.encoder.prediction(out.arena, m, p, row, e.probabilities[p.first+row])
+			o.row = row
+			out.arena = e.encoder.prediction(out.arena, &o, nil, 0, e.probabilities[p.first+row])
 			out.Results = append(out.Results, Result{
 				Input: p.input, Kind: KindPrediction, key: key, value: span{from, len(out.arena)},
 			})

@@ -8,6 +8,8 @@ type Kind uint8
 const (
 	KindPrediction Kind = iota // Value is a Prediction
 	KindDeadLetter             // Key and Value are the message's own bytes
+	KindNothing                // the message leads to nothing that is sent, as a label in a stage's topic
+	KindForward                // Value is for the next stage, or for all that look at labels: topic To, partition Partition
 )
 
 // Result is one message to produce. Its key and value are in the Output.
@@ -16,6 +18,9 @@ type Result struct {
 	Kind   Kind
 	Reason record.Reason // of a dead letter
 	Detail string        // of a dead letter: for people, names columns, quotes no data
+
+	To        int   // of what is forwarded: which of the engine's targets
+	Partition int32 // of that topic
 
 	key, value span
 }

@@ -28,7 +28,7 @@ const NotScorable record.Reason = "not_scorable"
 
 // Prediction is what a sink receives for one row, as JSON with these names in this order.
 //
-// ID is the message's key where that is text; where it is missing, empty or not UTF-8 it is topic-partition-offset. A message
+// ID is what the record's id column says, of a pipeline whose features have state and that names one. Otherwise it is the message's key where that is text; where it is missing, empty or not UTF-8 it is topic-partition-offset. A message
 // of several rows adds #row. Probability and Threshold are float32, written with as few digits as identify them.
 type Prediction struct {
 	ID           string          `json:"id"`
@@ -42,8 +42,9 @@ type Prediction struct {
 	Partition    int32           `json:"partition"`
 	Offset       int64           `json:"offset"`
 	Row          int             `json:"row"`
-	EventTime    string          `json:"event_time"` // RFC 3339 in UTC, milliseconds; null where Kafka gave none
-	ScoredAt     string          `json:"scored_at"`  // the same; when the batch was scored
+	Features     string          `json:"features,omitempty"` // see Fingerprint; of a pipeline whose features have state
+	EventTime    string          `json:"event_time"`         // RFC 3339 in UTC, milliseconds; null where Kafka gave none
+	ScoredAt     string          `json:"scored_at"`          // the same; when the batch was scored
 }
 
 // DecodePrediction reads a prediction. Fields that it does not know are ignored: a later version may add some.

@@ -34,6 +34,7 @@ func Run(t *testing.T, open func(t *testing.T) artifact.Store) {
 		"OpenVerifiesAtTheEnd":              openVerifiesAtTheEnd,
 		"ForgedReferenceIsRefused":          forgedReferenceIsRefused,
 		"OversizedObjectIsRefused":          oversizedObjectIsRefused,
+		"RemovedObjectIsGone":               removedObjectIsGone,
 		"NamedObjectIsReplaced":             namedObjectIsReplaced,
 		"MissingNamedObjectIsNotFound":      missingNamedObjectIsNotFound,
 		"KeyBelowAKeyIsPossible":            keyBelowAKeyIsPossible,
