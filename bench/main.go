@@ -61,6 +61,7 @@ type benchmark struct {
 func benchmarks() []benchmark {
 	return []benchmark{
 		{"ulb", "quality of the creditcard model on the real ULB rows, beside scikit-learn on the same rows", (*bench).ulb},
+		{"handbook", "quality of the transactions recipe by the Fraud Detection Handbook's protocols", (*bench).handbook},
 		{"features", "the handbook's 15 features over all its transactions, on one core, beside polars on one thread", (*bench).features},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},

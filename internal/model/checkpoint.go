@@ -27,7 +27,7 @@ type state struct {
 
 // A checkpoint is, little-endian: the magic, the fingerprint of the run, the state field by field in the order of the struct, and the
 // SHA-256 of all before it. A change of layout or of the training procedure changes the last byte of the magic.
-const checkpointMagic = "tsfit\x00\x00\x02"
+const checkpointMagic = "tsfit\x00\x00\x03"
 
 // fingerprint names a training run: what Fit is a function of.
 func fingerprint(train, validation Rows, cfg Config, names []string) [32]byte {

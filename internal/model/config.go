@@ -14,23 +14,39 @@ type Config struct {
 	Clip      float32 // standardised values are cut off at +-Clip; default 30
 	Bins      int     // piecewise-linear encoding: intervals per feature between training quantiles; default 0, no encoding
 
+	// TailQuantiles are further edges of that encoding, rising, between the last but one of the Bins and 1: what is rare about a
+	// fraud lies in the tail, where intervals of equally many rows see nothing. Only together with Bins.
+	TailQuantiles []float64
+
 	Epochs       int     // most epochs per member; the learning rate falls to 0 over them; default 40
 	Batch        int     // rows per step; default 256
 	LearningRate float64 // default 2e-3
 	WeightDecay  float64 // decoupled, on weights only, times the learning rate; default 0
 	Dropout      float64 // share of hidden units dropped while training; default 0
 	Patience     int     // epochs without a better validation score before a member stops; default Epochs, never early
+	Stop         string  // "early" (default): Patience counts, and the best epoch is kept; "never": all Epochs, and the last is kept
 	Seed         int64   // of everything random; default 0 is a seed like any other
 
 	ClassWeight    string  // "none" (default): rows weigh what Rows.W says; "balanced": then both classes are made equally heavy
 	PositiveWeight float64 // how many times its weight a positive row counts in training; default 1; not together with "balanced"
 	NegativeWeight float64 // weight of a negative row where Rows.W is nil; a positive one weighs 1; default 1
+
+	// NegativeShare of the negative rows, drawn anew for each epoch, is trained on beside all positive ones, and weighs so much
+	// more that the sum stays. Default 1, all of them.
+	NegativeShare float64
+	FocalGamma    float64 // focal loss: rows that are judged well weigh (1-p)^gamma; default 0, cross-entropy
 }
 
 // The values of Config.ClassWeight.
 const (
 	ClassWeightNone     = "none"
 	ClassWeightBalanced = "balanced"
+)
+
+// The values of Config.Stop.
+const (
+	StopEarly = "early"
+	StopNever = "never"
 )
 
 func (c Config) withDefaults() Config {
@@ -54,6 +70,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Patience == 0 {
 		c.Patience = c.Epochs
+	}
+	if c.Stop == "" {
+		c.Stop = StopEarly
+	}
+	if c.NegativeShare == 0 {
+		c.NegativeShare = 1
 	}
 	if c.ClassWeight == "" {
 		c.ClassWeight = ClassWeightNone
@@ -86,8 +108,10 @@ func (c Config) validate(features int) error {
 		return refuse("signed log names %d features where there are %d", len(c.SignedLog), features)
 	case !within(float64(c.Clip), 0.5, 1e6):
 		return refuse("clip is %v, want 0.5 to 1e6 standard deviations", c.Clip)
-	case c.Bins < 0 || c.Bins*features > maxBins:
-		return refuse("bins is %d, want 0 to %d for %d features", c.Bins, maxBins/features, features)
+	case c.Bins < 0 || (c.Bins+len(c.TailQuantiles))*features > maxBins:
+		return refuse("bins is %d and there are %d tail quantiles, want 0 to %d together for %d features", c.Bins, len(c.TailQuantiles), maxBins/features, features)
+	case !c.tailsRise():
+		return refuse("tail quantiles are %v, want rising ones above 1 - 1/bins and below 1, and only with bins", c.TailQuantiles)
 	case c.Epochs < 1 || c.Epochs > 100_000:
 		return refuse("epochs is %d, want 1 to 100000", c.Epochs)
 	case c.Batch < 1 || c.Batch > 1<<16:
@@ -100,6 +124,12 @@ func (c Config) validate(features int) error {
 		return refuse("dropout is %v, want 0 to 0.95", c.Dropout)
 	case c.Patience < 1:
 		return refuse("patience is %d, want at least 1 epoch", c.Patience)
+	case c.Stop != StopEarly && c.Stop != StopNever:
+		return refuse("stop is %q, want %q or %q", c.Stop, StopEarly, StopNever)
+	case !within(c.NegativeShare, 1e-4, 1):
+		return refuse("negative share is %v, want 1e-4 to 1", c.NegativeShare)
+	case !within(c.FocalGamma, 0, 10):
+		return refuse("focal gamma is %v, want 0 to 10", c.FocalGamma)
 	case c.ClassWeight != ClassWeightNone && c.ClassWeight != ClassWeightBalanced:
 		return refuse("class weight is %q, want %q or %q", c.ClassWeight, ClassWeightNone, ClassWeightBalanced)
 	case !within(c.PositiveWeight, 1e-6, 1e6):
@@ -110,6 +140,24 @@ func (c Config) validate(features int) error {
 		return refuse("negative weight is %v, want 1e-6 to 1e6", c.NegativeWeight)
 	}
 	return nil
+}
+
+// tailsRise says whether the tail quantiles make edges above those of the bins.
+func (c Config) tailsRise() bool {
+	if len(c.TailQuantiles) == 0 {
+		return true
+	}
+	if c.Bins == 0 {
+		return false
+	}
+	low := 1 - 1/float64(c.Bins)
+	for _, q := range c.TailQuantiles {
+		if !(q > low && q < 1) {
+			return false
+		}
+		low = q
+	}
+	return true
 }
 
 func within(v, low, high float64) bool { return !math.IsNaN(v) && v >= low && v <= high }

@@ -11,9 +11,9 @@ import (
 type Epoch struct {
 	Member, Epoch, Epochs int // both counted from 1; Epochs is the most this member may take
 	TrainLoss             float64
-	ValidationLoss        float64
+	ValidationLoss        float64 // 0, as the next, where there are no validation rows
 	ValidationAP          float64 // weighted average precision
-	Best                  bool    // the weights of this epoch are the best so far of their member
+	Best                  bool    // the weights of this epoch are those that its member would keep if it ended here
 	RowsPerSecond         float64
 }
 
@@ -27,9 +27,10 @@ type Checkpointer interface {
 }
 
 // Fit trains cfg.Members networks one after another, each on all training rows with a seed of its own, and keeps for each the
-// weights of the epoch with the best weighted average precision on the validation rows, of equals the one with the lower loss. The
-// preparation is fitted on the training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil,
-// hears only of new ones.
+// weights of the epoch with the best weighted average precision on the validation rows, of equals the one with the lower loss. Where
+// cfg.Stop is never, it keeps the last epoch's, whatever the validation rows say, and there need be none. The preparation is fitted on
+// the training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil, hears
+// only of new ones.
 //
 // Class weights serve the training only: they shift the log-odds of every row by a constant, which is taken out of the finished
 // networks, so that probabilities are those of the world that Rows.W describes (Elkan, "The Foundations of Cost-Sensitive
@@ -45,8 +46,10 @@ func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string
 	if err := train.validate("training", len(names)); err != nil {
 		return nil, nil, err
 	}
-	if err := validation.validate("validation", len(names)); err != nil {
-		return nil, nil, err
+	if validation.Len() > 0 || cfg.Stop == StopEarly {
+		if err := validation.validate("validation", len(names)); err != nil {
+			return nil, nil, err
+		}
 	}
 	t, err := newTrainer(train, validation, cfg)
 	if err != nil {
@@ -84,6 +87,7 @@ type trainer struct {
 	widths      []int
 	train       examples
 	validation  examples
+	draw        draw
 	logOdds     float64 // of the training weights
 	correction  float32 // what class weights put into the logits, taken out again
 	schedule    schedule
@@ -106,13 +110,14 @@ func newTrainer(train, validation Rows, cfg Config) (*trainer, error) {
 	t.validation = examples{standardiseAll(k, &t.preparation, validation.X, validation.Len()), validation.Y, validation.worldWeights(cfg), validation.Len()}
 	t.logOdds = logOdds(t.train.y, t.train.w)
 	t.correction = float32(logOdds(train.Y, train.worldWeights(cfg)) - t.logOdds)
-	batches := (t.train.n + cfg.Batch - 1) / cfg.Batch
+	t.draw = newDraw(train, cfg)
+	batches := (t.draw.rows() + cfg.Batch - 1) / cfg.Batch
 	t.schedule = schedule{Rate: cfg.LearningRate, Total: int64(batches * cfg.Epochs)}
 	var err error
-	if t.learner, err = newNetwork(k, e, t.widths, cfg.Batch, cfg.Dropout, true); err != nil {
+	if t.learner, err = newNetwork(k, e, t.widths, cfg.Batch, cfg.Dropout, &loss{cfg.FocalGamma}); err != nil {
 		return nil, err
 	}
-	if t.judge, err = newNetwork(k, e, t.widths, 1024, 0, false); err != nil {
+	if t.judge, err = newNetwork(k, e, t.widths, 1024, 0, nil); err != nil {
 		return nil, err
 	}
 	t.state = state{Params: t.learner.params}
@@ -130,7 +135,7 @@ func (t *trainer) begin() {
 
 func (t *trainer) done() bool { return t.state.Member == t.cfg.Members }
 
-// epoch trains on every row once, judges the result, and moves the state to the next epoch or member.
+// epoch trains on the rows of an epoch once, judges the result, and moves the state to the next epoch or member.
 func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 	s := &t.state
 	started := time.Now()
@@ -139,7 +144,7 @@ func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 	if e.TrainLoss, err = t.pass(ctx); err != nil {
 		return e, err
 	}
-	e.RowsPerSecond = float64(t.train.n) / time.Since(started).Seconds()
+	e.RowsPerSecond = float64(t.draw.rows()) / time.Since(started).Seconds()
 	if e.ValidationLoss, e.ValidationAP, err = t.judged(); err != nil {
 		return e, err
 	}
@@ -148,7 +153,7 @@ func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 	}
 	s.Epoch++
 	s.Waited++
-	if e.ValidationAP > s.BestAP || e.ValidationAP == s.BestAP && e.ValidationLoss < s.BestLoss {
+	if t.cfg.Stop == StopNever || e.ValidationAP > s.BestAP || e.ValidationAP == s.BestAP && e.ValidationLoss < s.BestLoss {
 		e.Best = true
 		s.BestAP, s.BestLoss, s.Waited, s.Best = e.ValidationAP, e.ValidationLoss, 0, clone(s.Params)
 	}
@@ -164,7 +169,7 @@ func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
 // pass takes one step per batch over the rows in a fresh random order, and returns their mean weighted loss.
 func (t *trainer) pass(ctx context.Context) (float64, error) {
 	s, n := &t.state, t.learner
-	order := stream(t.cfg.Seed, s.Member, s.Epoch, forShuffle).Perm(t.train.n)
+	order := t.draw.order(t.cfg.Seed, s.Member, s.Epoch)
 	dropout := source(t.cfg.Seed, s.Member, s.Epoch, forDropout)
 	total := 0.0
 	for from := 0; from < len(order); from += n.batch {
@@ -183,7 +188,7 @@ func (t *trainer) pass(ctx context.Context) (float64, error) {
 			return 0, err
 		}
 	}
-	return total / float64(t.train.n), nil
+	return total / float64(len(order)), nil
 }
 
 // fill copies the chosen rows into the learner's batch. Graphs have a fixed size: what is left over keeps weight 0, and adds nothing
@@ -198,6 +203,9 @@ func (t *trainer) fill(chosen []int) {
 }
 
 func (t *trainer) judged() (loss, ap float64, err error) {
+	if t.validation.n == 0 {
+		return 0, 0, nil
+	}
 	for i, p := range t.state.Params {
 		copy(t.judge.params[i], p)
 	}

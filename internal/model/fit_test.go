@@ -25,7 +25,7 @@ func (k *kept) Save(_ context.Context, state []byte) error {
 
 func TestFitResumedAtAnyEpochEndsWithTheSameBits(t *testing.T) {
 	train, validation, cfg := generated(1, 700), generated(2, 300), smallConfig()
-	cfg.Epochs, cfg.Patience = 4, 2
+	cfg.Epochs, cfg.Patience, cfg.NegativeShare = 4, 2, 0.3
 	all := &kept{}
 	m, epochs, err := Fit(context.Background(), train, validation, cfg, generatedNames, all, nil)
 	if err != nil {
@@ -160,6 +160,10 @@ func TestFitRefusesRowsAndConfigurationsWithASentence(t *testing.T) {
 		"dropout of all":    {train, Config{Dropout: 1}},
 		"class weight name": {train, Config{ClassWeight: "heavy"}},
 		"not a rate":        {train, Config{LearningRate: math.NaN()}},
+		"tail without bins": {train, Config{TailQuantiles: []float64{0.98}}},
+		"falling tail":      {train, Config{Bins: 8, TailQuantiles: []float64{0.99, 0.98}}},
+		"no negatives":      {train, Config{NegativeShare: 1e-9}},
+		"stop at will":      {train, Config{Stop: "at will"}},
 	} {
 		if _, _, err := Fit(context.Background(), try.rows, validation, try.cfg, generatedNames, nil, nil); !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: got %v, want ErrInvalid", name, err)
@@ -233,7 +237,7 @@ func BenchmarkStep(b *testing.B) {
 				for i := range c.bins {
 					p.Bins = append(p.Bins, Bin{Column: i * c.features / c.bins, Low: float32(i % 7), Slope: 1})
 				}
-				n, err := newNetwork(k, newEncoder(p), []int{c.features + c.bins, 64, 64, 1}, batch, 0.1, true)
+				n, err := newNetwork(k, newEncoder(p), []int{c.features + c.bins, 64, 64, 1}, batch, 0.1, &loss{})
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -20,7 +20,7 @@ func Forward(m *Model, x []float32, n int) ([]float32, error) {
 	sum := make([]float32, n)
 	logits := make([]float32, n)
 	for _, member := range m.Members {
-		net, err := newNetwork(k, e, member.widths(), min(max(n, 8), 1024), 0, false)
+		net, err := newNetwork(k, e, member.widths(), min(max(n, 8), 1024), 0, nil)
 		if err != nil {
 			return nil, err
 		}

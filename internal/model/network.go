@@ -7,8 +7,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// network is one member as a Gorgonia graph of a fixed batch size. With training set it also has labels, weights, dropout masks,
-// the loss and its gradients; without, it is the forward pass alone.
+// network is one member as a Gorgonia graph of a fixed batch size. With a loss it also has labels, weights, dropout masks,
+// and the loss' gradients; without, it is the forward pass alone.
 //
 // The backing slices are shared with Gorgonia's tensors: writing params[i] or x before run is how values go in. Matrices of the batch
 // are padded, see dense: rows to a multiple of tileRows, and columns to one of panelColumns but for x.
@@ -31,7 +31,7 @@ type network struct {
 
 // newNetwork builds the graph for rows that e encodes, and layers of the given widths: widths[0] encoded values, then the hidden layers, then
 // 1.
-func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64, training bool) (*network, error) {
+func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64, l *loss) (*network, error) {
 	n := &network{kernel: k, batch: batch, inputs: e.features}
 	rows := padTo(batch, tileRows)
 	g := gorgonia.NewGraph()
@@ -50,7 +50,7 @@ func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64,
 		var mask *gorgonia.Node
 		if i < len(widths)-1 {
 			layer.floor = 0
-			if training && dropout > 0 {
+			if l != nil && dropout > 0 {
 				var maskData []float32
 				mask, maskData = b.matrix(fmt.Sprintf("mask%d", i), rows, layer.columns)
 				n.masks = append(n.masks, maskData)
@@ -65,11 +65,11 @@ func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64,
 		hidden = b.apply(func() (*gorgonia.Node, error) { return layer.node(from, weights, bias, mask) })
 	}
 	b.read(hidden, &n.logit)
-	if training {
+	if l != nil {
 		var label, weight *gorgonia.Node
 		label, n.y = b.matrix("y", rows, 1)
 		weight, n.w = b.matrix("w", rows, 1)
-		loss := b.apply(func() (*gorgonia.Node, error) { return lossNode(hidden, label, weight, columns, batch) })
+		loss := b.apply(func() (*gorgonia.Node, error) { return lossNode(hidden, label, weight, columns, batch, *l) })
 		b.read(loss, &n.loss)
 		n.gradients = b.gradients(loss, n.learnables)
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // loss of the network's formula in float64, computed apart from Gorgonia and the kernels.
-func plainLoss(n *network, p *Preparation, widths []int) float64 {
+func plainLoss(n *network, p *Preparation, widths []int, gamma float64) float64 {
 	total := 0.0
 	for row := range n.batch {
 		encoded := make([]float32, widths[0])
@@ -29,7 +29,8 @@ func plainLoss(n *network, p *Preparation, widths []int) float64 {
 			h = next
 		}
 		z := h[0]
-		total += float64(n.w[row]) * (math.Log1p(math.Exp(z)) - float64(n.y[row])*z)
+		entropy := math.Log1p(math.Exp(z)) - float64(n.y[row])*z
+		total += float64(n.w[row]) * entropy * math.Pow(1-math.Exp(-entropy), gamma)
 	}
 	return total / float64(n.batch)
 }
@@ -42,16 +43,17 @@ func TestNetworkGradientsEqualFiniteDifferences(t *testing.T) {
 	}
 	for _, k := range kernels() {
 		t.Run(k.name, func(t *testing.T) {
-			testGradients(t, k, plain, []int{3, 5, 4, 1})
-			testGradients(t, k, &binned, []int{14, 80, 20, 1})
-			testGradients(t, k, &binned, []int{14, 16, 1})
-			testGradients(t, k, plain, []int{3, 1})
+			testGradients(t, k, plain, []int{3, 5, 4, 1}, loss{})
+			testGradients(t, k, &binned, []int{14, 80, 20, 1}, loss{})
+			testGradients(t, k, &binned, []int{14, 80, 20, 1}, loss{gamma: 2})
+			testGradients(t, k, &binned, []int{14, 16, 1}, loss{gamma: 0.5})
+			testGradients(t, k, plain, []int{3, 1}, loss{})
 		})
 	}
 }
 
-func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int) {
-	n, err := newNetwork(k, newEncoder(p), widths, 7, 0.25, true)
+func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int, l loss) {
+	n, err := newNetwork(k, newEncoder(p), widths, 7, 0.25, &l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,7 +78,7 @@ func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int) {
 		if err := n.run(); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := float64(n.loss.Data().(float32)), plainLoss(n, p, widths); math.Abs(got-want) > 1e-5 {
+		if got, want := float64(n.loss.Data().(float32)), plainLoss(n, p, widths, l.gamma); math.Abs(got-want) > 1e-5 {
 			t.Fatalf("widths %v: loss %v, want %v", widths, got, want)
 		}
 		for i, values := range n.params {
@@ -88,9 +90,9 @@ func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int) {
 				const step = 1.0 / 1024
 				was := values[j]
 				values[j] = was + step
-				up := plainLoss(n, p, widths)
+				up := plainLoss(n, p, widths, l.gamma)
 				values[j] = was - step
-				down := plainLoss(n, p, widths)
+				down := plainLoss(n, p, widths, l.gamma)
 				values[j] = was
 				if want := (up - down) / (2 * step); math.Abs(float64(gradient[j])-want) > 2e-3 {
 					t.Errorf("widths %v, pass %d: gradient of parameter %d[%d] is %v, want %v", widths, pass, i, j, gradient[j], want)

@@ -101,7 +101,7 @@ func fitPreparation(rows Rows, cfg Config) Preparation {
 				column[i] = float64(min(max((float32(v)-p.Mean[j])*p.Scale[j], -p.Clip), p.Clip))
 			}
 			slices.Sort(column)
-			p.Bins = append(p.Bins, quantileBins(j, column, cfg.Bins)...)
+			p.Bins = append(p.Bins, quantileBins(j, column, cfg.edges())...)
 		}
 	}
 	return p
@@ -119,12 +119,21 @@ func moments(column []float64) (mean, deviation float64) {
 	return mean, math.Sqrt(deviation)
 }
 
-// quantileBins cuts a sorted column into at most count intervals that hold equally many rows; equal edges melt into one.
-func quantileBins(column int, sorted []float64, count int) []Bin {
+// edges are the quantiles that bound the bins, but for the lowest, 0.
+func (c Config) edges() []float64 {
+	var edges []float64
+	for k := 1; k < c.Bins; k++ {
+		edges = append(edges, float64(k)/float64(c.Bins))
+	}
+	return append(append(edges, c.TailQuantiles...), 1)
+}
+
+// quantileBins cuts a sorted column into intervals at these quantiles; equal edges melt into one.
+func quantileBins(column int, sorted []float64, edges []float64) []Bin {
 	var bins []Bin
 	low := float32(sorted[0])
-	for k := 1; k <= count; k++ {
-		high := float32(sorted[(len(sorted)-1)*k/count])
+	for _, q := range edges {
+		high := float32(sorted[int(float64(len(sorted)-1)*q)])
 		if slope := 1 / (high - low); within(float64(slope), minScale, maxScale) {
 			bins = append(bins, Bin{Column: column, Low: low, Slope: slope})
 			low = high

@@ -59,7 +59,7 @@ func TestPreparationClipsAndTakesLogarithms(t *testing.T) {
 
 func TestQuantileBinsHoldEquallyManyRowsAndMeltEqualEdges(t *testing.T) {
 	sorted := []float64{0, 0, 0, 0, 0, 1, 2, 3, 4}
-	got := quantileBins(2, sorted, 4)
+	got := quantileBins(2, sorted, Config{Bins: 4}.edges())
 	want := []Bin{{2, 0, 0.5}, {2, 2, 0.5}}
 	if len(got) != len(want) || got[0] != want[0] || got[1] != want[1] {
 		t.Errorf("bins %v, want %v", got, want)

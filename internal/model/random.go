@@ -11,6 +11,7 @@ const (
 	forWeights = iota
 	forShuffle
 	forDropout
+	forDraw
 )
 
 func stream(seed int64, member, epoch, purpose int) *rand.Rand {

@@ -1,6 +1,9 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Rows are examples, flat: X is [N, F] row-major, Y the labels (0 or 1), W what a row stands for in the world (nil: see
 // Config.NegativeWeight). The slices are only read.
@@ -43,6 +46,14 @@ func (r Rows) validate(name string, features int) error {
 	return nil
 }
 
+// draw is how many of the negative rows an epoch takes: at least one.
+func (r Rows) draw(cfg Config) (negatives, drawn int) {
+	for _, y := range r.Y {
+		negatives += int(1 - y)
+	}
+	return negatives, max(1, int(math.Round(cfg.NegativeShare*float64(negatives))))
+}
+
 // worldWeights are the weights that metrics use.
 func (r Rows) worldWeights(cfg Config) []float32 {
 	if r.W != nil {
@@ -58,8 +69,9 @@ func (r Rows) worldWeights(cfg Config) []float32 {
 	return weights
 }
 
-// trainingWeights are the world weights with the classes weighted as configured, scaled to a mean of 1 so that the learning rate
-// means the same whatever the weights are.
+// trainingWeights are the world weights with the classes weighted as configured, and those of negative rows raised by as much as
+// fewer of them are drawn; scaled to a mean of 1 over the rows of an epoch, so that the learning rate means the same whatever the weights
+// are.
 func (r Rows) trainingWeights(cfg Config) []float32 {
 	world := r.worldWeights(cfg)
 	var total, positive float64
@@ -71,10 +83,12 @@ func (r Rows) trainingWeights(cfg Config) []float32 {
 	if cfg.ClassWeight == ClassWeightBalanced {
 		factor = (total - positive) / positive
 	}
-	scale := float64(r.Len()) / (total + (factor-1)*positive)
+	negatives, drawn := r.draw(cfg)
+	scale := float64(r.Len()-negatives+drawn) / (total + (factor-1)*positive)
+	raise := float64(negatives) / float64(drawn)
 	weights := make([]float32, len(world))
 	for i, w := range world {
-		weights[i] = float32(float64(w) * scale)
+		weights[i] = float32(float64(w) * scale * raise)
 		if r.Y[i] == 1 {
 			weights[i] = float32(float64(w) * scale * factor)
 		}

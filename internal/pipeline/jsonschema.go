@@ -27,6 +27,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[Calendar]():        {string(Hour), string(Night), string(Weekend)},
 	reflect.TypeFor[Arrival]():         {string(Delayed), string(AsTheyArrive)},
 	reflect.TypeFor[ClassWeight]():     {string(Balanced), string(Unweighted)},
+	reflect.TypeFor[Stop]():            {string(StopEarly), string(StopNever)},
+	reflect.TypeFor[Loss]():            {string(CrossEntropy), string(Focal)},
 	reflect.TypeFor[ThresholdPolicy](): {string(MaxF1), string(PrecisionAtLeast), string(RecallAtLeast)},
 	reflect.TypeFor[Delivery]():        {string(ExactlyOnce), string(AtLeastOnce)},
 	reflect.TypeFor[SinkKind]():        {string(Kafka), string(Console)},

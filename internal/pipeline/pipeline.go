@@ -44,19 +44,20 @@ type Definition struct {
 
 // Model says which network is trained and how.
 type Model struct {
-	Kind         string   `yaml:"kind"`          // mlp
-	Hidden       []int    `yaml:"hidden"`        // units of each hidden layer
-	Members      int      `yaml:"members"`       // networks whose probabilities are averaged, each with a seed of its own
-	SignedLog    []string `yaml:"signed_log"`    // features that enter as sign(x) ln(1+|x|)
-	Clip         float64  `yaml:"clip"`          // standardised inputs are cut at this many standard deviations
-	Bins         int      `yaml:"bins"`          // piecewise-linear encoding: intervals per feature between training quantiles; 0: none
-	Epochs       int      `yaml:"epochs"`        // at most
-	Batch        int      `yaml:"batch"`         // rows per step
-	LearningRate float64  `yaml:"learning_rate"` // at the start
-	WeightDecay  float64  `yaml:"weight_decay"`
-	Dropout      float64  `yaml:"dropout"`  // share of hidden units left out per step
-	Patience     int      `yaml:"patience"` // epochs without improvement on the validation part before training stops
-	Seed         int64    `yaml:"seed"`
+	Kind         string    `yaml:"kind"`           // mlp
+	Hidden       []int     `yaml:"hidden"`         // units of each hidden layer
+	Members      int       `yaml:"members"`        // networks whose probabilities are averaged, each with a seed of its own
+	SignedLog    []string  `yaml:"signed_log"`     // features that enter as sign(x) ln(1+|x|)
+	Clip         float64   `yaml:"clip"`           // standardised inputs are cut at this many standard deviations
+	Bins         int       `yaml:"bins"`           // piecewise-linear encoding: intervals per feature between training quantiles; 0: none
+	Tails        []float64 `yaml:"tail_quantiles"` // further edges of that encoding, where few rows are
+	Epochs       int       `yaml:"epochs"`         // at most
+	Batch        int       `yaml:"batch"`          // rows per step
+	LearningRate float64   `yaml:"learning_rate"`  // at the start
+	WeightDecay  float64   `yaml:"weight_decay"`
+	Dropout      float64   `yaml:"dropout"`  // share of hidden units left out per step
+	Patience     int       `yaml:"patience"` // epochs without improvement on the validation part before training stops
+	Seed         int64     `yaml:"seed"`
 }
 
 // ClassWeight says how the rare class is given its weight in training.
@@ -67,6 +68,22 @@ const (
 	Unweighted ClassWeight = "none"
 )
 
+// Stop says when the training of a network ends, and which of its epochs is kept.
+type Stop string
+
+const (
+	StopEarly Stop = "early" // after model.patience epochs without a better validation part; the best epoch is kept
+	StopNever Stop = "never" // after model.epochs; the last one is kept, at the end of the learning rate's fall
+)
+
+// Loss is what training makes small.
+type Loss string
+
+const (
+	CrossEntropy Loss = "cross_entropy"
+	Focal        Loss = "focal" // rows that are judged well count less, by training.focal_gamma
+)
+
 // Training says how the rows are divided and weighed.
 type Training struct {
 	Span           Span        `yaml:"span"` // only rows of the last so much time are learned from; older ones are history for features
@@ -74,6 +91,10 @@ type Training struct {
 	ClassWeight    ClassWeight `yaml:"class_weight"`
 	PositiveWeight float64     `yaml:"positive_weight"` // emphasis on a positive row while fitting; the probabilities do not keep it
 	NegativeWeight float64     `yaml:"negative_weight"` // rows of the world that one negative row of the data stands for
+	NegativeShare  float64     `yaml:"negative_share"`  // of the negative rows that an epoch takes, others each time; they weigh so much more
+	Loss           Loss        `yaml:"loss"`
+	FocalGamma     float64     `yaml:"focal_gamma"` // of the focal loss
+	Stop           Stop        `yaml:"stop"`
 }
 
 // Split gives the shares of the rows, in order of time. They sum to 1.

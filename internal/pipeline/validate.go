@@ -97,6 +97,7 @@ func (c *checks) model(m *Model, features map[string]bool) {
 	c.between(m.Clip, 1, 1e6, "model.clip")
 	c.whole(m.Epochs, 1, 10_000, "model.epochs")
 	c.whole(m.Bins, 0, 1024, "model.bins")
+	c.tails(m)
 	c.whole(m.Batch, 1, 1<<16, "model.batch")
 	c.between(m.LearningRate, 1e-9, 1, "model.learning_rate")
 	c.between(m.WeightDecay, 0, 100, "model.weight_decay")
@@ -119,6 +120,21 @@ func (c *checks) training(t *Training) {
 	c.that(t.ClassWeight != Balanced || t.PositiveWeight == 1, "training.positive_weight",
 		"%v beside class_weight: balanced, which sets it already; remove one of them", t.PositiveWeight)
 	c.between(t.NegativeWeight, 1e-6, 1e6, "training.negative_weight")
+	c.between(t.NegativeShare, 1e-4, 1, "training.negative_share")
+	oneOf(c, t.Loss, "training.loss", CrossEntropy, Focal)
+	c.between(t.FocalGamma, 0, 10, "training.focal_gamma")
+	oneOf(c, t.Stop, "training.stop", StopEarly, StopNever)
+}
+
+// tails lie between the last of the bins' own edges and 1.
+func (c *checks) tails(m *Model) {
+	c.that(len(m.Tails) == 0 || m.Bins > 0, "model.tail_quantiles", "are edges of bins, and there are none; write bins: 8, too")
+	c.that(len(m.Tails) <= 64, "model.tail_quantiles", "has %d quantiles; write at most 64", len(m.Tails))
+	low := 1 - 1/float64(max(m.Bins, 1))
+	for i, q := range m.Tails {
+		c.that(q > low && q < 1, fmt.Sprintf("model.tail_quantiles[%d]", i), "%v: write a number above %v and below 1", q, low)
+		low = q
+	}
 }
 
 func (c *checks) decisions(d *Definition) {

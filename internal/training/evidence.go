@@ -79,9 +79,13 @@ func params(r *evidence) map[string]string {
 		"model.clip": number(m.Clip), "model.epochs": strconv.Itoa(m.Epochs), "model.batch": strconv.Itoa(m.Batch),
 		"model.learning_rate": number(m.LearningRate), "model.weight_decay": number(m.WeightDecay),
 		"model.dropout": number(m.Dropout), "model.patience": strconv.Itoa(m.Patience), "seed": strconv.FormatInt(r.req.Fitted.Seed, 10),
-		"training.class_weight": string(tr.ClassWeight), "training.negative_weight": number(float64(negativeWeight(r.definition, r.req.Ingested.Dataset))),
-		"split":            fmt.Sprintf("%g / %g / %g by %s", tr.Split.Train, tr.Split.Validation, tr.Split.Test, r.definition.OrderBy),
-		"threshold.policy": string(r.definition.Threshold.Policy), "threshold": number(float64(r.model.Threshold)),
+		"model.bins": strconv.Itoa(m.Bins), "model.tail_quantiles": fmt.Sprint(m.Tails),
+		"training.class_weight": string(tr.ClassWeight), "training.positive_weight": number(tr.PositiveWeight),
+		"training.negative_share": number(tr.NegativeShare), "training.loss": string(tr.Loss), "training.stop": string(tr.Stop),
+		"training.span":            string(tr.Span),
+		"training.negative_weight": number(float64(negativeWeight(r.definition, r.req.Ingested.Dataset))),
+		"split":                    fmt.Sprintf("%g / %g / %g by %s", tr.Split.Train, tr.Split.Validation, tr.Split.Test, r.definition.OrderBy),
+		"threshold.policy":         string(r.definition.Threshold.Policy), "threshold": number(float64(r.model.Threshold)),
 		"features": strconv.Itoa(len(r.model.Features)), "epochs.run": strconv.Itoa(len(r.epochs)),
 	}
 }

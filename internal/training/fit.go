@@ -34,7 +34,7 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 	if err != nil {
 		return fail(err)
 	}
-	config := networkConfig(d, req.Seed)
+	config := NetworkConfig(d, req.Seed)
 	members := max(config.Members, 1)
 	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, func(e model.Epoch) {
 		progress(job.FitProgress{
@@ -82,13 +82,18 @@ func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m *model.Mod
 	}, nil
 }
 
-func networkConfig(d *pipeline.Definition, seed int64) model.Config {
+// NetworkConfig is what a pipeline's file says of its network; seed 0 is the file's own.
+func NetworkConfig(d *pipeline.Definition, seed int64) model.Config {
 	c := model.Config{
 		Hidden: d.Model.Hidden, Members: d.Model.Members, Clip: float32(d.Model.Clip), Epochs: d.Model.Epochs,
 		Batch: d.Model.Batch, LearningRate: d.Model.LearningRate, WeightDecay: d.Model.WeightDecay,
 		Dropout: d.Model.Dropout, Patience: d.Model.Patience, Seed: d.Model.Seed,
 		ClassWeight: string(d.Training.ClassWeight), PositiveWeight: d.Training.PositiveWeight,
-		Bins: d.Model.Bins, SignedLog: make([]bool, len(d.Features)),
+		Bins: d.Model.Bins, TailQuantiles: d.Model.Tails, SignedLog: make([]bool, len(d.Features)),
+		NegativeShare: d.Training.NegativeShare, Stop: string(d.Training.Stop),
+	}
+	if d.Training.Loss == pipeline.Focal {
+		c.FocalGamma = d.Training.FocalGamma
 	}
 	for i, f := range d.Features {
 		c.SignedLog[i] = slices.Contains(d.Model.SignedLog, f.Name)

@@ -34,12 +34,12 @@ func history(d *pipeline.Definition, set job.Dataset, spec feature.Spec, table d
 			m.Y[i], m.W[i] = 1, 1
 		}
 	}
-	m.X, err = vectors(d, spec, sorted)
+	m.X, err = Vectors(d, spec, sorted)
 	return m, cuts, err
 }
 
-// vectors computes the features of rows in order of time, [N, F] row-major.
-func vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table) ([]float32, error) {
+// Vectors computes the features of rows in order of time, [N, F] row-major.
+func Vectors(d *pipeline.Definition, spec feature.Spec, sorted dataset.Table) ([]float32, error) {
 	schema, err := feature.Schema(d.StreamSchema())
 	if err != nil {
 		return nil, err

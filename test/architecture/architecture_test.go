@@ -114,6 +114,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/stream":   {"record", "score", "stream/crossing"},
 		"internal/registry": {"score", "tracking"},
 		"internal/training": {"artifact", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
+		"internal/protocol": {"dataset", "evaluate", "feature", "model", "pipeline", "training"},
 		"internal/serving":  {"artifact", "job", "pipeline", "registry", "score", "stream"},
 	}
 	for _, p := range packages(t) {
