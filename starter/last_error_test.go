@@ -75,3 +75,13 @@ func TestNewestErrorOfSeveralShardsShows(t *testing.T) {
 		t.Errorf("got %q of %s", r.LastError, r.LastErrorAt)
 	}
 }
+
+func TestStuckLoopShowsWithWhatToDo(t *testing.T) {
+	p := job.Progress{Stuck: "no record was committed for 41s; new clients take over"}
+	if out := statusWith(t, job.ShardRunning, "", true, p); !strings.Contains(out, "stuck") || !strings.Contains(out, ": "+p.Stuck+"\n") {
+		t.Errorf("the loop is stuck:\n%s", out)
+	}
+	if out := statusWith(t, job.ShardLeasing, "", false, p); strings.Contains(out, p.Stuck) {
+		t.Errorf("that loop does not report any more:\n%s", out)
+	}
+}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"temporal-streaming/internal/config"
@@ -31,6 +32,7 @@ type streamReport struct {
 	P99Millis   float64          `json:"p99_ms"`
 	LastError   string           `json:"last_error,omitempty"` // the newest after which its shard has not committed yet
 	LastErrorAt time.Time        `json:"last_error_at,omitzero"`
+	Stuck       string           `json:"stuck,omitempty"` // why records of a shard wait and none is scored, and what to do
 	Note        string           `json:"note,omitempty"`
 	Problem     string           `json:"problem,omitempty"` // what could not be found out, and why
 	Started     time.Time        `json:"started,omitzero"`
@@ -47,6 +49,7 @@ type shardReport struct {
 	Worker      string    `json:"worker,omitempty"`
 	Segment     int64     `json:"segment"`
 	Model       string    `json:"model,omitempty"` // NAME@VERSION that its loop scores with now, from the heartbeat
+	Stuck       string    `json:"stuck,omitempty"` // why its records wait and none is scored, and what to do
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"` // zero: not known
 }
@@ -125,6 +128,9 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 		shard := reportShard(s, beats && p.LastCommit.After(s.Since))
 		if beats && p.Model.Name != "" {
 			shard.Model = p.Model.Name + "@" + p.Model.Version
+		}
+		if beats {
+			shard.Stuck = p.Stuck
 		}
 		r.Shards = append(r.Shards, shard)
 	}
@@ -224,6 +230,9 @@ func (r *streamReport) sum() {
 	for _, s := range r.Shards {
 		if s.LastError != "" {
 			r.LastError, r.LastErrorAt = s.LastError, s.LastErrorAt // newer than the loop's own: the shard is not running
+		}
+		if r.Stuck == "" && s.Stuck != "" {
+			r.Stuck = fmt.Sprintf("shard %d on %s: %s", s.ID, s.Worker, s.Stuck)
 		}
 	}
 	sortPartitions(r.Partitions)

@@ -84,7 +84,8 @@ func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 	}
 	var pairs [][2]string
 	for _, pair := range [][2]string{
-		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)}, {"last error", errorText(s, r, now)},
+		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)},
+		{"stuck", s.Bad(r.Stuck)}, {"last error", errorText(s, r, now)},
 		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
 	} {
 		if pair[1] != "" {

@@ -116,7 +116,9 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load,
 		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
 	}
-	server := &serving.Server{Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log}
+	server := &serving.Server{
+		Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log, PublicCalls: cfg.Worker.PublicCalls,
+	}
 	p.streams = &activities.Stream{
 		Serving: server, Host: p.host, Queue: activities.OwnQueue(p.identity), Worker: p.identity, Console: stdout,
 		Metrics: p.metrics, Journal: journal, Logger: log,

@@ -20,6 +20,18 @@ func TestEnvironmentWinsOverTheLocalStack(t *testing.T) {
 	}
 }
 
+func TestPublicCallsAreForThoseWhoAsk(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for value, want := range map[string]bool{"WORKER_SLOT=1": false, "WORKER_PUBLIC_CALLS=true": true, "WORKER_PUBLIC_CALLS=0": false} {
+		if c, err := Load([]string{value}); err != nil || c.Worker.PublicCalls != want {
+			t.Errorf("%s: %v, %v; want %v", value, c.Worker.PublicCalls, err, want)
+		}
+	}
+	if _, err := Load([]string{"WORKER_PUBLIC_CALLS=perhaps"}); err == nil || !strings.Contains(err.Error(), "perhaps") {
+		t.Errorf("a word that is neither: %v", err)
+	}
+}
+
 func TestNamedSettingsFileMustExist(t *testing.T) {
 	_, err := Load([]string{"TEMPORAL_STREAMING_ENV=" + filepath.Join(t.TempDir(), "absent")})
 	if err == nil || !strings.Contains(err.Error(), "absent") {
