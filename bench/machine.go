@@ -40,9 +40,9 @@ func (b *bench) kafkaVersions(own bool) settings {
 	broker := "as given by --brokers"
 	if !own {
 		broker = "Apache Kafka"
-		jars, err := filepath.Glob(filepath.Join(b.tools(), "kafka-*", "lib", "kafka-clients-*.jar"))
-		if err == nil && len(jars) > 0 {
-			version := strings.TrimPrefix(strings.TrimSuffix(filepath.Base(jars[0]), ".jar"), "kafka-clients-")
+		if pins, err := os.ReadFile(filepath.Join(b.root, "devstack", "internal", "tools", "pins", "kafka-pom.xml")); err == nil {
+			_, rest, _ := strings.Cut(string(pins), "<kafka.version>")
+			version, _, _ := strings.Cut(rest, "<")
 			broker += " " + version + ", one node, on the same cores"
 		}
 	}

@@ -34,7 +34,7 @@ func ApacheKafka(s *settings.Settings, broker tools.Broker) []supervise.Service 
 		list = append(list, supervise.Service{
 			Name:        s.KafkaName(i),
 			URL:         a.address(),
-			Note:        "Apache Kafka 4.1.2",
+			Note:        "Apache Kafka " + tools.KafkaVersion(),
 			Log:         s.Log(s.KafkaName(i)),
 			Command:     a.command,
 			Ready:       a.ready,

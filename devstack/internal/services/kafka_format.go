@@ -26,6 +26,9 @@ func (a apache) format() error {
 	return a.copyFormat(first.file("log"))
 }
 
+// initialMetadata is where formatting leaves the features that a cluster begins with.
+const initialMetadata = "__cluster_metadata-0/00000000000000000000-0000000000.checkpoint"
+
 func (a apache) formatted() (bool, error) {
 	_, err := os.Stat(filepath.Join(a.file("log"), "meta.properties"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,7 +62,7 @@ func (a apache) copyFormat(from string) error {
 	if err != nil {
 		return err
 	}
-	initial, err := os.ReadFile(filepath.Join(from, "bootstrap.checkpoint"))
+	initial, err := os.ReadFile(filepath.Join(from, initialMetadata))
 	if err != nil {
 		return err
 	}
@@ -73,11 +76,12 @@ func (a apache) copyFormat(from string) error {
 		}
 		own = append(own, line)
 	}
-	if err := os.MkdirAll(a.file("log"), 0o700); err != nil {
+	checkpoint := filepath.Join(a.file("log"), initialMetadata)
+	if err := os.MkdirAll(filepath.Dir(checkpoint), 0o700); err != nil {
 		return err
 	}
 	// The properties last: they are what tells that the folder is complete.
-	if err := os.WriteFile(filepath.Join(a.file("log"), "bootstrap.checkpoint"), initial, 0o600); err != nil {
+	if err := os.WriteFile(checkpoint, initial, 0o600); err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(a.file("log"), "meta.properties"), []byte(strings.Join(own, "")), 0o600)

@@ -15,6 +15,13 @@ import (
 //go:embed pins/kafka-pom.xml
 var kafkaPOM string
 
+// KafkaVersion is the version of Apache Kafka that is pinned.
+func KafkaVersion() string {
+	_, rest, _ := strings.Cut(kafkaPOM, "<kafka.version>")
+	version, _, _ := strings.Cut(rest, "<")
+	return version
+}
+
 // Broker is an installed Apache Kafka.
 type Broker struct {
 	Java string // path of the java program
@@ -43,7 +50,7 @@ func installKafka(ctx context.Context, dir string, progress Progress) error {
 	if err := os.WriteFile(pom, []byte(kafkaPOM), 0o644); err != nil {
 		return err
 	}
-	return progress.During("installing Apache Kafka 4.1.2 (46 jars, 43 MB)", func() error {
+	return progress.During("installing Apache Kafka "+KafkaVersion()+" (45 jars, 43 MB)", func() error {
 		return command(ctx, nil, maven, "-B", "-q", "-f", pom,
 			"org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies",
 			"-DincludeScope=runtime", "-DoutputDirectory="+filepath.Join(dir, "lib"))
