@@ -7,10 +7,17 @@ import (
 
 // ErrBehind is the fault of a loop to which the broker answers an older offset than is known
 // to be committed: by the loop itself, or by whoever had the partition before. To go on from
-// there would score again what was scored. It was seen on Apache Kafka 4.1.2 after a kill -9:
-// the group's coordinator answered offsets of minutes ago, though its log had the newer ones,
-// until the broker was started once more. So the loop asks again, until it is answered right,
-// or a person decides by a seek.
+// there would score again what was scored. So the loop asks the results (witness.go); where
+// those do not tell, it asks the broker again, until that answers right, or a person decides
+// by a seek.
+//
+// It happens on Apache Kafka 4.1.2 and 4.4.0 when a broker that is its own controller is
+// started after a kill -9. It believes to lead its partitions, is told that it does not, and is
+// made their leader again. Each time it reads the group's log. If the first reading ends
+// while the second is under way (their log is long, or the machine is busy), the coordinator
+// takes that for the end of the second, and begins to answer and to write; its first write
+// makes the rest of the second fail, in silence. What that had not read is forgotten until the
+// broker is started once more, offsets and ends of transactions alike.
 var ErrBehind = errors.New("the broker has forgotten commits")
 
 // behind compares a committed offset with the one that is known to have been committed. It

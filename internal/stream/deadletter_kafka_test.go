@@ -12,6 +12,13 @@ import (
 func poison(t *testing.T, o Options, values map[string][]byte) {
 	t.Helper()
 	preload(t, o.Kafka, o.Topic, 0, 300)
+	send(t, o, values)
+	preload(t, o.Kafka, o.Topic, 300, 600)
+}
+
+// send sends records by key and value.
+func send(t *testing.T, o Options, values map[string][]byte) {
+	t.Helper()
 	ctx := within(t, 30*time.Second)
 	s, err := NewSender(ctx, SenderOptions{Kafka: o.Kafka, Topic: o.Topic})
 	if err != nil {
@@ -25,7 +32,6 @@ func poison(t *testing.T, o Options, values map[string][]byte) {
 	if _, err := s.Close(ctx); err != nil {
 		t.Fatal(err)
 	}
-	preload(t, o.Kafka, o.Topic, 300, 600)
 }
 
 func TestWhatCannotBeScoredGoesToTheDeadLetters(t *testing.T) {

@@ -28,9 +28,10 @@ type fakeKafka struct {
 	offsets    []mark              // committed
 	faults     map[string][]string // by call: the errors that its next calls answer; "" is none
 	visible    []string
-	idle       func() // called when everything was polled and nothing is in hand
-	largest    int    // records above it are refused at commit; 0: none
-	seized     bool   // polls yield nothing, though records are there
+	idle       func()  // called when everything was polled and nothing is in hand
+	largest    int     // records above it are refused at commit; 0: none
+	seized     bool    // polls yield nothing, though records are there
+	proven     []int64 // what the results say of each partition; nil: there are none any more
 }
 
 func newFake(parts []int32) *fakeKafka {
@@ -117,6 +118,14 @@ func (s *fakeSource) committed(context.Context) ([]mark, error) {
 func (s *fakeSource) unstable(context.Context) ([]mark, error) {
 	s.say("unstable %v", nexts(s.offsets))
 	return slices.Clone(s.offsets), nil
+}
+
+func (s *fakeSource) results(context.Context) ([]int64, error) {
+	if s.proven != nil {
+		s.say("results %v", s.proven)
+		return s.proven, s.fault("results")
+	}
+	return slices.Repeat([]int64{-1}, len(s.parts)), nil
 }
 
 func (s *fakeSource) bounds(context.Context) (first, end []int64, err error) {

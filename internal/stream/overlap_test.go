@@ -55,6 +55,7 @@ func (w *slow) dial(limits) (source, sink, error) {
 type slowSource struct{ *slow }
 
 func (s slowSource) unstable(context.Context) ([]mark, error) { return nil, nil }
+func (s slowSource) results(context.Context) ([]int64, error) { return nil, nil }
 
 func (s slowSource) committed(context.Context) ([]mark, error) {
 	return []mark{{next: s.next}}, nil

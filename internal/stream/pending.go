@@ -17,9 +17,8 @@ const pendingAfter = 6 * time.Second
 
 // readOffsets reads the committed offsets. If that takes too long, the group may hold
 // offsets of a transaction that is over: they came to the group's coordinator too late, or
-// their end was lost on the way when the broker died, and nobody would ever end them. (Seen
-// once in a chaos run on Apache Kafka 4.1.2, after a worker and the broker had been killed
-// 1.5 s apart.) They count for nothing, since the transaction that they belong to has ended
+// their end was lost on the way when the broker died, or the coordinator has not read it
+// (behind.go), and nobody would ever end them. They count for nothing, since the transaction that they belong to has ended
 // without them; the end of any transaction of the same id clears them away.
 func (s *session) readOffsets(ctx context.Context) ([]mark, error) {
 	within, cancel := context.WithTimeout(ctx, pendingAfter)
@@ -39,10 +38,10 @@ func (s *session) readOffsets(ctx context.Context) ([]mark, error) {
 	if marks, err = s.src.committed(again); err == nil || again.Err() == nil {
 		return marks, err
 	}
-	// The coordinator itself has lost track: chaos saw it call offsets pending for which its log
-	// held the end of every transaction. What it says is committed is then as good as it gets.
-	// Whoever might still commit is fenced: our id by init, those of other divisions because they
-	// were retired. And an answer that is too old is not believed (see behind).
+	// The coordinator itself has lost track (behind.go): chaos saw it call offsets pending for
+	// which its log held the end of every transaction. Whoever might still commit is fenced: our
+	// id by init, those of other divisions because they were retired. And an answer that is too
+	// old is not believed.
 	s.Logger.Warn("the group's coordinator takes transactions for open that have ended; going on at what it says is committed",
 		slog.String("group", s.Group), slog.String("do", "restart the broker that coordinates the group when it suits"))
 	return s.src.unstable(ctx)

@@ -26,6 +26,7 @@ import (
 // partitions, start.
 func Retire(ctx context.Context, o Options, generation int64) error {
 	o.Orders = Orders{Generation: generation}
+	o.StillOwner = func(context.Context) bool { return true } // whoever divides the partitions anew decides about them
 	l, err := NewLoop(o, nobody{})
 	if err != nil {
 		return fmt.Errorf("retire an owner of %s: %w", o.Topic, err)
@@ -50,7 +51,7 @@ func (s *session) retire(ctx context.Context) error {
 	if err := s.snk.init(ctx); err != nil {
 		return err
 	}
-	marks, err := s.readOffsets(ctx)
+	marks, _, err := s.offsetsAtHand(ctx)
 	if err != nil {
 		return err
 	}

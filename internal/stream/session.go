@@ -47,7 +47,7 @@ func (s *session) open(ctx context.Context) error {
 	if err := s.snk.init(ctx); err != nil {
 		return fmt.Errorf("take over %s: %w", s.id(), err)
 	}
-	marks, err := s.readOffsets(ctx)
+	marks, recalled, err := s.offsetsAtHand(ctx)
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}
@@ -74,7 +74,7 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.next = next
 	s.since()
-	if changed || missing(committed) {
+	if changed || recalled || missing(committed) {
 		if err := s.pin(ctx); err != nil {
 			return fmt.Errorf("commit offsets %v of %s: %w", s.next, s.Topic, err)
 		}

@@ -57,6 +57,9 @@ func (s *simSource) committed(context.Context) ([]mark, error) {
 }
 
 func (s *simSource) unstable(ctx context.Context) ([]mark, error) { return s.committed(ctx) }
+func (s *simSource) results(context.Context) ([]int64, error) {
+	return slices.Repeat([]int64{-1}, len(s.o.Partitions)), nil
+}
 
 func (s *simSource) bounds(context.Context) (first, end []int64, err error) {
 	for _, p := range s.o.Partitions {

@@ -29,6 +29,9 @@ type source interface {
 	committed(ctx context.Context) ([]mark, error)
 	// unstable answers the same without regard to open transactions.
 	unstable(ctx context.Context) ([]mark, error)
+	// results answers the offset behind the last record of every partition owned that has a
+	// committed result, -1 where there is none.
+	results(ctx context.Context) ([]int64, error)
 	// bounds answers the first offset of every partition owned, and the one after its last.
 	bounds(ctx context.Context) (first, end []int64, err error)
 	// since answers the first offset whose timestamp is at or after t, or the end.

@@ -1,0 +1,76 @@
+package stream
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// forgetful is a broker that had committed 5, with a result for every record, and says 2.
+func forgetful(t *testing.T, o Options) (f *fakeKafka, l *Loop, asked *int) {
+	t.Helper()
+	f = newFake([]int32{0})
+	u := startUnderOrders(t, f, Orders{Generation: 1})
+	u.read(0, 5)
+	u.ends(t)
+	right := f.offsets[0]
+	f.offsets[0] = mark{next: 2, note: note{Format: 1, Generation: 1}}
+	f.proven = []int64{5}
+	o.Kafka, o.Pipeline, o.Topic, o.Output, o.Partitions = Kafka{Brokers: "memory"}, "tiny", "in", "out", f.parts
+	o.Stood = []Position{{Partition: 0, Next: 4}}
+	l, err := NewLoop(o, engine(t, "in", time.Now))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked = new(int)
+	l.wire, l.sleep = f, func(context.Context, time.Duration) {
+		if *asked++; *asked == 3 { // it was started once more
+			f.offsets[0] = right
+		}
+	}
+	return f, l, asked
+}
+
+func owner(is bool) func(context.Context) bool { return func(context.Context) bool { return is } }
+
+func TestForgottenCommitsAreTakenFromTheirResults(t *testing.T) {
+	f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}, StillOwner: owner(true)})
+	f.transcript.Reset()
+	ctx, stop := context.WithCancel(t.Context())
+	f.idle = stop
+	if c, err := l.Run(ctx); err != nil || c.Partitions[0].Next != 5 || *asked != 0 {
+		t.Errorf("%+v, %v after %d pauses; want it to go on at 5, at once", c, err, *asked)
+	}
+	if f.offsets[0].next != 5 || f.offsets[0].Generation != 1 || len(f.visible) != 5 {
+		t.Errorf("committed %+v, %d predictions are visible; want 5 of both: the broker's memory is set right", f.offsets[0], len(f.visible))
+	}
+	if said := f.transcript.String(); !strings.Contains(said, "results [5]\nbegin\ncommit [5]\nassign [5]\n") {
+		t.Errorf("want it committed before anything is read:\n%s", said)
+	}
+}
+
+func TestResultsAreNotTakenForCommits(t *testing.T) {
+	for name, c := range map[string]struct {
+		o      Options
+		change func(*fakeKafka)
+	}{
+		"by a loop that has lost its lease": {Options{StillOwner: owner(false)}, func(*fakeKafka) {}},
+		"where some were deleted":           {Options{StillOwner: owner(true)}, func(f *fakeKafka) { f.proven[0] = 3 }},
+		"after a seek":                      {Options{StillOwner: owner(true)}, func(f *fakeKafka) { f.offsets[0].Seek = "x" }},
+		"when they cannot be read":          {Options{StillOwner: owner(true)}, func(f *fakeKafka) { f.faults["results"] = []string{"transport", "transport", "transport"} }},
+		"where offsets are committed later": {Options{StillOwner: owner(true), Delivery: AtLeastOnce}, func(*fakeKafka) {}},
+		"where they were printed":           {Options{StillOwner: owner(true), Sink: SinkConsole, Console: &strings.Builder{}}, func(*fakeKafka) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c.o.Orders = Orders{Generation: 1}
+			f, l, asked := forgetful(t, c.o)
+			c.change(f)
+			ctx, stop := context.WithCancel(t.Context())
+			f.idle = stop
+			if c, err := l.Run(ctx); err != nil || c.Partitions[0].Next != 5 || *asked < 3 {
+				t.Errorf("%+v, %v after %d pauses; want it to wait for the right answer", c, err, *asked)
+			}
+		})
+	}
+}
