@@ -36,6 +36,8 @@ type chaosRun struct {
 	serves  string   // version that the last swap asked for
 	holders []string // identities of the workers that ran shards when somebody last asked
 
+	deeds  []*deed // all that was begun
+	turns  [4]sync.Mutex
 	done   []faultDone
 	orders []orderDone
 }

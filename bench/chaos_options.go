@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -12,8 +13,8 @@ import (
 type chaosOptions struct {
 	json        bool
 	seed        uint64
-	faults      int
-	lasts       time.Duration // 0: until all faults are done
+	faults      int           // at most; 0: as many as fit
+	lasts       time.Duration // at most; 0: until all faults are done
 	kinds       []kind
 	workers     int
 	shards      int
@@ -33,8 +34,8 @@ func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
 	flags := flag.NewFlagSet("bench chaos", flag.ContinueOnError)
 	flags.BoolVar(&o.json, "json", false, "one JSON object a line")
 	flags.Uint64Var(&o.seed, "seed", 1, "of the schedule and of the messages")
-	flags.IntVar(&o.faults, "faults", 40, "how many; orders come on top")
-	minutes := flags.Float64("minutes", 0, "go on for this long instead, with as many faults as it comes to")
+	flags.IntVar(&o.faults, "faults", 0, "end after so many; orders come on top (default: 40, or as many as fit into the minutes)")
+	minutes := flags.Float64("minutes", 0, "begin no step later than this; of two bounds the first that is reached ends the run (default: none)")
 	kinds := flags.String("kinds", strings.Join(names, ","), "of faults and orders")
 	flags.IntVar(&o.workers, "workers", 3, "worker processes")
 	flags.IntVar(&o.shards, "shards", 3, "loops that share the partitions, at first")
@@ -47,6 +48,9 @@ func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
 		return o, err
 	}
 	o.lasts = time.Duration(*minutes * float64(time.Minute))
+	if o.faults == 0 && o.lasts == 0 {
+		o.faults = 40
+	}
 	for name := range strings.SplitSeq(*kinds, ",") {
 		if !slices.Contains(all, kind(name)) {
 			return o, fmt.Errorf("%w: there is no kind %q; there are %s", errUsage, name, strings.Join(names, ", "))
@@ -54,19 +58,31 @@ func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
 		o.kinds = append(o.kinds, kind(name))
 	}
 	faults := slices.ContainsFunc(o.kinds, func(k kind) bool { return slices.Contains(faultKinds, k) })
-	if !faults || o.faults < 1 || o.lasts < 0 || o.workers < 2 || o.shards < 1 || o.rate <= 0 || o.keys < 1 {
-		return o, fmt.Errorf("%w: faults, shards, rate and keys must be positive, kinds name a fault, and there are two workers at least", errUsage)
+	if !faults || o.faults < 0 || o.lasts < 0 || o.workers < 2 || o.shards < 1 || o.rate <= 0 || o.keys < 1 {
+		return o, fmt.Errorf("%w: faults and minutes must not be negative, shards, rate and keys must be positive, kinds name a fault, and there are two workers at least", errUsage)
 	}
 	return o, nil
+}
+
+// left is how many faults may still be done, after some of them and some time.
+func (o chaosOptions) left(done int, after time.Duration) int {
+	switch {
+	case o.lasts > 0 && after >= o.lasts:
+		return 0
+	case o.faults > 0:
+		return o.faults - done
+	}
+	return math.MaxInt
 }
 
 // again is the flags that repeat a run.
 func (o chaosOptions) again() string {
 	flags := []string{fmt.Sprintf("--seed %d", o.seed)}
+	if o.faults > 0 {
+		flags = append(flags, fmt.Sprintf("--faults %d", o.faults))
+	}
 	if o.lasts > 0 {
 		flags = append(flags, fmt.Sprintf("--minutes %v", minutes(o.lasts)))
-	} else {
-		flags = append(flags, fmt.Sprintf("--faults %d", o.faults))
 	}
 	flags = append(flags, fmt.Sprintf("--workers %d --shards %d --rate %v --keys %d", o.workers, o.shards, o.rate, o.keys))
 	if len(o.kinds) < len(faultKinds)+len(orderKinds) {

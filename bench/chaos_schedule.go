@@ -36,7 +36,7 @@ var faultKinds = []kind{workerKill, workerLost, workerFreeze, brokerKill, broker
 
 var orderKinds = []kind{swapOrder, scaleOrder, pauseOrder, rateOrder}
 
-// target is what a fault is done to. Two faults at once have two targets, except that
+// target is what a fault is done to. Faults at once have targets of their own, except that
 // two workers may be hit.
 func (k kind) target() string {
 	target, _, _ := strings.Cut(string(k), "-")
@@ -58,13 +58,22 @@ func (a act) String() string {
 	return string(a.kind)
 }
 
-// step is one fault, or two at once, perhaps with an order in between. The next step
-// begins when the stream has recovered from this one.
+// asleep is a freeze of a worker past what a broker lets a transaction stay open. Nobody
+// waits for its end: the sleeper wakes up in the middle of another step.
+func (a act) asleep() bool { return a.kind == workerFreeze && a.lasts > time.Minute }
+
+// step is a fault, or two or three at once, perhaps with an order in between. The next
+// step begins when the stream has recovered from this one. What a step of several has
+// taken away may still be away then, so that faults meet those of other steps, too.
 type step struct {
 	calm   time.Duration // before it
 	faults []act
 	orders []act
 }
+
+// alone tells whether the step has one fault and nothing else. Such a step begins when all
+// is back that was away, and ends when its fault is over: its gap is the fault's own.
+func (s step) alone() bool { return len(s.faults) == 1 && len(s.orders) == 0 }
 
 // schedule draws steps. They depend on the seed and the kinds alone, so that a run can be
 // repeated; how long a recovery takes is the machine's.
@@ -99,30 +108,51 @@ func (b *bag) draw(random *rand.Rand) kind {
 	return k
 }
 
-// Shares of the steps.
+// Shares of the steps: with at least so many faults, and with an order.
 const (
-	twoAtOnce = .4
-	withOrder = .6
+	twoAtOnce    = .6
+	threeAtOnce  = .3
+	orderWithOne = .3 // of those with one fault, whose gap is told if nothing else is done
+	orderWithTwo = .7
 )
 
 // next draws a step of at most some faults.
 func (s *schedule) next(most int) step {
-	st := step{calm: s.between(500*time.Millisecond, 3*time.Second)}
-	if len(s.faults.all) > 0 {
-		st.faults = append(st.faults, s.fault(0))
-		if most > 1 && len(s.faults.all) > 1 && s.random.Float64() < twoAtOnce {
-			second := s.fault(s.between(0, 3*time.Second))
-			if first := st.faults[0].kind; second.kind.target() != first.target() || first.target() == "worker" {
-				st.faults = append(st.faults, second)
-			} else {
-				s.faults.left = append(s.faults.left, second.kind) // for another time
-			}
+	st := step{calm: s.between(200*time.Millisecond, 2*time.Second)}
+	share := s.random.Float64()
+	for n, part := range []float64{1, twoAtOnce, threeAtOnce} {
+		if share >= part || n >= most || n >= len(s.faults.all) {
+			break
+		}
+		after := time.Duration(0)
+		if n > 0 {
+			after = s.between(0, 3*time.Second)
+		}
+		if f := s.fault(after); st.takes(f.kind) {
+			st.faults = append(st.faults, f)
+		} else {
+			s.faults.left = append(s.faults.left, f.kind) // for another time
 		}
 	}
-	if len(s.orders.all) > 0 && (len(s.faults.all) == 0 || s.random.Float64() < withOrder) {
+	order := orderWithOne
+	if len(st.faults) > 1 {
+		order = orderWithTwo
+	}
+	if len(s.orders.all) > 0 && s.random.Float64() < order {
 		st.orders = append(st.orders, s.order())
 	}
 	return st
+}
+
+// takes tells whether a fault of a kind can be done besides those of the step.
+func (s step) takes(k kind) bool {
+	same := 0
+	for _, f := range s.faults {
+		if f.kind.target() == k.target() {
+			same++
+		}
+	}
+	return same == 0 || same == 1 && k.target() == "worker"
 }
 
 func (s *schedule) fault(after time.Duration) act {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ import (
 func steps(seed uint64, n int) (all []step) {
 	s := newSchedule(seed, slices.Concat(faultKinds, orderKinds))
 	for range n {
-		all = append(all, s.next(2))
+		all = append(all, s.next(math.MaxInt))
 	}
 	return all
 }
@@ -31,11 +33,12 @@ func TestScheduleIsThatOfItsSeed(t *testing.T) {
 }
 
 func TestScheduleHasAllKindsAboutEquallyOften(t *testing.T) {
-	faults, orders, together := map[kind]int{}, map[kind]int{}, 0
+	faults, orders, together, alone := map[kind]int{}, map[kind]int{}, [4]int{}, 0
 	n := 0
 	for _, st := range steps(1, 300) {
-		if len(st.faults) == 2 {
-			together++
+		together[len(st.faults)]++
+		if st.alone() {
+			alone++
 		}
 		for _, f := range st.faults {
 			faults[f.kind]++
@@ -55,26 +58,27 @@ func TestScheduleHasAllKindsAboutEquallyOften(t *testing.T) {
 			t.Errorf("%s: %d times in 300 steps", k, orders[k])
 		}
 	}
-	if together < 60 {
-		t.Errorf("two faults at once in %d of 300 steps", together)
+	if together[2] < 60 || together[3] < 60 || alone < 60 {
+		t.Errorf("of 300 steps %d have two faults, %d three and %d one and nothing else", together[2], together[3], alone)
 	}
 }
 
-func TestFaultsAtOnceHaveTwoTargets(t *testing.T) {
+func TestFaultsAtOnceHaveTargetsOfTheirOwn(t *testing.T) {
 	frozen := time.Duration(0)
 	for _, st := range steps(3, 500) {
-		if len(st.faults) == 0 || len(st.faults) > 2 {
+		if len(st.faults) == 0 || len(st.faults) > 3 {
 			t.Fatalf("%d faults in a step", len(st.faults))
 		}
+		targets := map[string]int{}
 		for _, f := range st.faults {
 			if f.kind == workerFreeze {
 				frozen = max(frozen, f.lasts)
 			}
+			targets[f.kind.target()]++
 		}
-		if len(st.faults) == 2 {
-			a, b := st.faults[0].kind.target(), st.faults[1].kind.target()
-			if a == b && a != "worker" {
-				t.Errorf("two faults of %s at once", a)
+		for target, n := range targets {
+			if n > 2 || n > 1 && target != "worker" {
+				t.Errorf("%d faults of %s at once", n, target)
 			}
 		}
 	}
@@ -88,6 +92,57 @@ func TestScheduleKeepsToTheFaultsThatAreLeft(t *testing.T) {
 	for range 100 {
 		if st := s.next(1); len(st.faults) != 1 || len(st.orders) != 0 {
 			t.Fatalf("one fault was left, no order was asked for: %+v", st)
+		}
+	}
+}
+
+func TestFaultsAndMinutesAreBothBounds(t *testing.T) {
+	b := &bench{stdout: io.Discard, stderr: io.Discard}
+	for _, c := range []struct {
+		args  []string
+		done  int
+		after time.Duration
+		want  int
+	}{
+		{nil, 39, time.Hour, 1},
+		{[]string{"--faults", "200"}, 40, time.Hour, 160},
+		{[]string{"--minutes", "2"}, 1000, time.Minute, math.MaxInt},
+		{[]string{"--minutes", "2"}, 1, 2 * time.Minute, 0},
+		{[]string{"--minutes", "2", "--faults", "9"}, 9, time.Minute, 0},
+		{[]string{"--minutes", "2", "--faults", "9"}, 1, 3 * time.Minute, 0},
+	} {
+		o, err := b.chaosOptions(c.args)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := o.left(c.done, c.after); got != c.want {
+			t.Errorf("%v, after %d faults and %v: %d left, want %d", c.args, c.done, c.after, got, c.want)
+		}
+	}
+}
+
+func TestGapIsAFaultsOwnOnlyIfNothingElseWasUnderWay(t *testing.T) {
+	at := func(s int) time.Time { return time.Unix(int64(s), 0) }
+	since := func(began, ended int) *deed {
+		d := &deed{began: at(began), ended: at(ended), over: make(chan struct{})}
+		if ended > 0 {
+			close(d.over)
+		}
+		return d
+	}
+	own := since(10, 12)
+	for _, c := range []struct {
+		name  string
+		other *deed
+		want  bool
+	}{
+		{"one that was over before", since(1, 9), false}, {"one that came after", since(21, 22), false},
+		{"one that ended meanwhile", since(1, 11), true}, {"one that began while it recovered", since(15, 30), true},
+		{"one that is under way", since(1, 0), true},
+	} {
+		run := &chaosRun{deeds: []*deed{own, c.other}}
+		if got := run.met(own, at(20)); got != c.want {
+			t.Errorf("%s: %v, want %v", c.name, got, c.want)
 		}
 	}
 }

@@ -69,6 +69,8 @@ func (c *crew) mind(m *member) {
 	_ = m.file.Close() // it is a log
 }
 
+var errAllDown = errors.New("every worker is down already")
+
 // pick chooses a worker for a fault: among those that no other fault has hit, and rather
 // one that runs shards.
 func (c *crew) pick(number uint64, holders []string) (*member, error) {
@@ -88,7 +90,7 @@ func (c *crew) pick(number uint64, holders []string) (*member, error) {
 		free = holding
 	}
 	if len(free) == 0 {
-		return nil, errors.New("every worker is down already")
+		return nil, errAllDown
 	}
 	m := free[number%uint64(len(free))]
 	m.hit = true
