@@ -46,6 +46,8 @@ func TestPipelineExplainTellsWhereEachFeatureComesFrom(t *testing.T) {
 	path := paymentsCSV(t)
 	r := newBench(t).run(t.Context(), "pipeline", "explain", "transactions", "--record", "13", "--in", path)
 	golden(t, "pipeline-explain.txt", r.all())
+	r = newBench(t).run(t.Context(), "pipeline", "explain", "transactions-rich", "--record", "13", "--in", path)
+	golden(t, "pipeline-explain-rich.txt", r.all())
 	r = newBench(t).run(t.Context(), "pipeline", "explain", "transactions", "--record", "99", "--in", path)
 	if r.code != exitFailed || !strings.Contains(r.stderr, "no record has TRANSACTION_ID = 99") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)

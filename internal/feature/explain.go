@@ -30,13 +30,13 @@ func Explain(d *pipeline.Definition, t Table, row int) ([]Explanation, error) {
 	if row < 0 || row >= len(t.Columns[0]) {
 		return nil, fmt.Errorf("explain row %d: the table has %d rows", row, len(t.Columns[0]))
 	}
-	e := explainer{program: program, table: t, row: row}
+	e := explainer{spec: SpecOf(d), program: program, table: t, row: row}
 	values, err := e.values()
 	if err != nil {
 		return nil, err
 	}
 	out := make([]Explanation, len(values))
-	for i, f := range SpecOf(d).Features {
+	for i, f := range e.spec.Features {
 		out[i] = Explanation{Feature: f.Name, Value: values[i]}
 		out[i].How, out[i].Rows = e.how(f)
 	}
@@ -44,22 +44,25 @@ func Explain(d *pipeline.Definition, t Table, row int) ([]Explanation, error) {
 }
 
 type explainer struct {
+	spec    Spec
 	program *Program
 	table   Table
 	row     int
-	before  []int // rows in event order up to the row, which is the last
+	before  []int     // rows in event order up to the row, which is the last
+	x       []float64 // their features
 }
 
 // values replays the rows up to the one that is explained, of its keys only, and returns that one's features.
 func (e *explainer) values() ([]float64, error) {
 	related := Table{Texts: e.table.Texts, Columns: make([][]float64, len(e.table.Columns))}
+	wanted := e.related()
 	order := e.program.order(e.table)
 	for k := range len(e.table.Columns[0]) {
 		i := k
 		if order != nil {
 			i = order[k]
 		}
-		if e.shares(i) {
+		if wanted[i] {
 			e.before = append(e.before, i)
 			for c, column := range e.table.Columns {
 				related.Columns[c] = append(related.Columns[c], column[i])
@@ -79,12 +82,32 @@ func (e *explainer) values() ([]float64, error) {
 	if err != nil {
 		return nil, fmt.Errorf("explain row %d: %w", e.row, err)
 	}
+	e.x = out.X
 	return out.X[len(out.X)-e.program.Width():], nil
 }
 
-// shares says whether a row has a key of the explained one, or is it.
-func (e *explainer) shares(i int) bool {
-	return i == e.row || slices.ContainsFunc(e.program.stages, func(s *Stage) bool { return e.same(i, s.key) })
+// related tells which rows the features of the explained one are made of: those of its keys; and where a stage looks at what one
+// before it has computed, those of the keys that these have there.
+func (e *explainer) related() []bool {
+	wanted := make([]bool, len(e.table.Columns[0]))
+	wanted[e.row] = true
+	from := slices.Clone(wanted)
+	for i := len(e.program.stages) - 1; i >= 0; i-- {
+		keys := e.table.Columns[e.program.stages[i].key]
+		if e.program.chained {
+			copy(from, wanted)
+		}
+		present := map[float64]bool{}
+		for row, is := range from {
+			if is {
+				present[keys[row]] = true
+			}
+		}
+		for row, key := range keys {
+			wanted[row] = wanted[row] || present[key]
+		}
+	}
+	return wanted
 }
 
 func (e *explainer) same(i, column int) bool {
@@ -126,14 +149,25 @@ func (e *explainer) window(f Input) (string, []int) {
 	times := e.table.Columns[stage.time]
 	end := times[e.row] - float64(f.ShiftMS)/1000
 	start := end - float64(f.WindowMS)/1000
+	before := f.Before || f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean || f.Aggregate == pipeline.TimeSinceLast && f.ShiftMS == 0
+	var places []int // in e.before
+	for place, i := range e.before {
+		if e.same(i, stage.key) && times[i] <= end && (f.Rows > 0 || f.WindowMS == 0 || times[i] > start) && !(before && f.Rows > 0 && i == e.row) {
+			places = append(places, place)
+		}
+	}
+	if f.Rows > 0 {
+		places = places[max(0, len(places)-f.Rows):]
+	}
 	var rows []int
 	positives := 0
-	for _, i := range e.before {
-		if !e.same(i, stage.key) || times[i] > end || f.WindowMS > 0 && times[i] <= start {
+	for _, place := range places {
+		i := e.before[place]
+		if !e.meets(f.Where, place) {
 			continue
 		}
 		rows = append(rows, i)
-		if e.table.Labels != nil && e.table.Labels[i] == Positive && (e.table.KnownAt == nil || e.table.KnownAt[i] <= times[e.row]) {
+		if e.known(i) && e.table.Labels[i] == Positive {
 			positives++
 		}
 	}
@@ -141,18 +175,54 @@ func (e *explainer) window(f Input) (string, []int) {
 	if f.Column != "" {
 		what += " of " + f.Column
 	}
-	from := "the first record"
-	if f.WindowMS > 0 {
-		from = instant(start)
+	within := fmt.Sprintf("in (%s, %s]", instant(start), instant(end))
+	switch {
+	case f.Rows > 0:
+		within = fmt.Sprintf("the last %d up to %s", f.Rows, instant(end))
+	case f.WindowMS == 0:
+		within = fmt.Sprintf("in (the first record, %s]", instant(end))
 	}
-	how := fmt.Sprintf("%s, %s %s, in (%s, %s]: %d records", what, f.Key, e.keyText(stage), from, instant(end), len(rows))
-	if f.Aggregate == pipeline.Share || f.Aggregate == pipeline.Positives {
+	how := fmt.Sprintf("%s, %s %s, %s: %d records", what, f.Key, e.keyText(stage), within, len(rows))
+	if f.Where != nil {
+		how += f.Where.String()
+	}
+	if f.Aggregate.OfLabels() {
 		how += fmt.Sprintf(", %d of them known to be positive", positives)
 	}
-	if f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean {
+	if f.MinRecords > 1 {
+		how += fmt.Sprintf(", none below %d", f.MinRecords)
+	}
+	if before {
 		how += ", compared with those before the record"
 	}
 	return how, rows
+}
+
+// known says whether a row's label counts for the explained one.
+func (e *explainer) known(i int) bool {
+	at := e.table.Columns[e.program.stages[0].time][e.row]
+	return e.table.Labels != nil && (e.table.KnownAt == nil || e.table.KnownAt[i] <= at)
+}
+
+// meets says whether a row meets a condition, from the features that the engine has computed of it.
+func (e *explainer) meets(w *pipeline.Where, place int) bool {
+	if w == nil {
+		return true
+	}
+	i := e.before[place]
+	if w.Label != "" && !(e.known(i) && (e.table.Labels[i] == Positive) == (w.Label == pipeline.PositiveLabel)) {
+		return false
+	}
+	if w.Value == "" {
+		return true
+	}
+	var v float64
+	if f := slices.IndexFunc(e.spec.Features, func(in Input) bool { return in.Name == w.Value }); f >= 0 {
+		v = e.x[place*e.program.Width()+f]
+	} else {
+		v = e.table.Columns[slices.Index(e.program.columns, w.Value)][i]
+	}
+	return (w.Is == nil || v == *w.Is) && (w.Above == nil || v > *w.Above) && (w.AtMost == nil || v <= *w.AtMost)
 }
 
 func (e *explainer) keyText(s *Stage) string {

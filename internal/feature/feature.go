@@ -29,6 +29,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"slices"
 
 	"temporal-streaming/internal/pipeline"
@@ -39,6 +40,7 @@ import (
 const (
 	FormatVersion  = 1 // every feature is a column
 	FormatStateful = 2 // features have times, operands and histories
+	FormatChosen   = 3 // histories are of chosen records: by a condition, by number, without the record itself
 )
 
 // Spec says how each of a model's inputs comes about.
@@ -48,7 +50,7 @@ type Spec struct {
 	History  *History `json:"history,omitempty"` // of specs in which a feature looks at a key's history
 }
 
-// Input is one input of the model: a column, a place in the calendar, two values divided or subtracted, or an aggregate of a
+// Input is one input of the model: a column, a place in the calendar, two values divided, subtracted or multiplied, or an aggregate of a
 // key's history; and possibly transformed.
 type Input struct {
 	Name      string             `json:"name"`
@@ -68,6 +70,12 @@ type Input struct {
 	Key       string             `json:"key,omitempty"`
 	WindowMS  int64              `json:"window_ms,omitempty"` // 0: all of the key's history
 	ShiftMS   int64              `json:"shift_ms,omitempty"`
+
+	Rows       int             `json:"rows,omitempty"`        // the window is the last so many records
+	Before     bool            `json:"before,omitempty"`      // without the record itself
+	Where      *pipeline.Where `json:"where,omitempty"`       // only records that meet it
+	MinRecords int             `json:"min_records,omitempty"` // with fewer, the window counts as empty
+	Smoothing  float64         `json:"smoothing,omitempty"`   // is added to the denominator of a ratio or a share
 }
 
 // Operation is what is done to two values.
@@ -76,6 +84,7 @@ type Operation string
 const (
 	Ratio      Operation = "ratio" // 0 where the right one is 0
 	Difference Operation = "difference"
+	Product    Operation = "product"
 )
 
 // History says in which order records become a key's history, and when labels count.
@@ -93,25 +102,54 @@ var ErrSpec = errors.New("invalid feature spec")
 func SpecOf(d *pipeline.Definition) Spec {
 	s := Spec{Format: FormatVersion, Features: make([]Input, len(d.Features))}
 	for i, f := range d.Features {
-		in := Input{Name: f.Name, Column: f.Column, Transform: f.Transform, Calendar: f.Calendar, Zone: f.Zone, Aggregate: f.Aggregate}
+		in := Input{
+			Name: f.Name, Column: f.Column, Transform: f.Transform, Calendar: f.Calendar, Zone: f.Zone, Aggregate: f.Aggregate,
+			Before: f.Before, Where: f.Where, MinRecords: f.MinRecords, Smoothing: f.Smoothing,
+		}
 		switch {
 		case len(f.Ratio) == 2:
 			in.Operation, in.Left, in.Right = Ratio, f.Ratio[0], f.Ratio[1]
 		case len(f.Difference) == 2:
 			in.Operation, in.Left, in.Right = Difference, f.Difference[0], f.Difference[1]
+		case len(f.Product) == 2:
+			in.Operation, in.Left, in.Right = Product, f.Product[0], f.Product[1]
 		case len(f.Hours) == 2:
 			in.FirstHour, in.LastHour = f.Hours[0], f.Hours[1]
 		case f.Aggregate != "":
 			in.Key, in.ShiftMS = f.Key, d.ShiftOf(f).Milliseconds()
 			in.WindowMS = millis(f.Window())
+			in.Rows, _ = f.Window().Rows()
 			s.History = &History{Key: d.Key, EventTime: d.EventTime.Column, ToleranceMS: millis(d.EventTime.Tolerance), Labels: d.Labels}
 		}
-		if in != (Input{Name: f.Name, Column: f.Column, Transform: f.Transform}) {
-			s.Format = FormatStateful
-		}
+		s.Format = max(s.Format, in.format())
 		s.Features[i] = in
 	}
 	return s
+}
+
+// format is the version that a spec with this input needs.
+func (in Input) format() int {
+	chosen := Input{Rows: in.Rows, Before: in.Before, Where: in.Where, MinRecords: in.MinRecords, Smoothing: in.Smoothing}
+	switch in.Aggregate {
+	case pipeline.Median, pipeline.Last, pipeline.TimeSinceFirst, pipeline.Run, pipeline.RunAge:
+		return FormatChosen
+	case pipeline.TimeSinceLast:
+		if in.ShiftMS > 0 {
+			return FormatChosen
+		}
+	}
+	switch {
+	case chosen != Input{} || in.Operation == Product:
+		return FormatChosen
+	case in != Input{Name: in.Name, Column: in.Column, Transform: in.Transform}:
+		return FormatStateful
+	}
+	return FormatVersion
+}
+
+// ofLabels says whether the input is made of the labels of earlier records.
+func (in *Input) ofLabels() bool {
+	return in.Aggregate.OfLabels() || in.Where != nil && in.Where.Label != ""
 }
 
 // millis is the length of a span of a valid definition; 0 for all.
@@ -126,7 +164,7 @@ func millis(s pipeline.Span) int64 {
 // Equal says whether two specs mean the same.
 func (s Spec) Equal(other Spec) bool {
 	same := s.History == other.History || s.History != nil && other.History != nil && *s.History == *other.History
-	return same && slices.Equal(s.Features, other.Features)
+	return same && slices.EqualFunc(s.Features, other.Features, func(a, b Input) bool { return reflect.DeepEqual(a, b) })
 }
 
 // Schema makes the schema of rows with these columns.
@@ -176,8 +214,8 @@ func ReadSpec(b []byte) (Spec, error) {
 	if _, err := decoder.Token(); err != io.EOF {
 		return Spec{}, fmt.Errorf("read feature spec: %w: something follows its end", ErrSpec)
 	}
-	if s.Format != FormatVersion && s.Format != FormatStateful {
-		return Spec{}, fmt.Errorf("read feature spec: %w: format %d, this program reads %d and %d", ErrSpec, s.Format, FormatVersion, FormatStateful)
+	if s.Format < FormatVersion || s.Format > FormatChosen {
+		return Spec{}, fmt.Errorf("read feature spec: %w: format %d, this program reads %d to %d", ErrSpec, s.Format, FormatVersion, FormatChosen)
 	}
 	return s, nil
 }

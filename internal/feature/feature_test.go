@@ -137,7 +137,7 @@ func TestSpecSurvivesItsJSON(t *testing.T) {
 
 func TestReadSpecRefusesWhatItDoesNotKnow(t *testing.T) {
 	for _, text := range []string{
-		``, `{}`, `[]`, `{"format":3,"features":[]}`, `{"format":1,"features":[],"code":"x"}`, `{"format":1,"features":[]} x`, `{"format":1`,
+		``, `{}`, `[]`, `{"format":4,"features":[]}`, `{"format":1,"features":[],"code":"x"}`, `{"format":1,"features":[]} x`, `{"format":1`,
 	} {
 		if _, err := ReadSpec([]byte(text)); !errors.Is(err, ErrSpec) {
 			t.Errorf("%s: %v", text, err)

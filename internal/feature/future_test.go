@@ -31,14 +31,17 @@ sink: {topic: out}
 features:
 `+features))
 	}
-	features := "  - {name: hour, calendar: hour}\n  - {name: records_<window>, aggregate: count, over: [5s, 10s]}\n"
+	features := "  - {name: hour, calendar: hour}\n  - {name: records_<window>, aggregate: count, over: [5s, 10s]}\n" +
+		"  - {name: median, aggregate: median, column: amount, over: [3rows], before: true}\n  - {name: level, ratio: [amount, median], smoothing: 1}\n"
 	for i := range rapid.IntRange(4, 16).Draw(t, "features") {
 		one := fmt.Sprintf("  - {name: f%d_<window>, aggregate: %s, key: %s, over: [%s]", i,
 			rapid.SampledFrom(everyAggregate).Draw(t, "aggregate"), rapid.SampledFrom([]string{"card", "shop"}).Draw(t, "key"),
-			rapid.SampledFrom([]string{"5s", "5s, 40s", "all"}).Draw(t, "over")) +
-			rapid.SampledFrom([]string{"", "", ", column: amount", ", column: shop"}).Draw(t, "column") +
-			rapid.SampledFrom([]string{"", ", shift: 5s", ", shift: 10s", ", shift: label_delay"}).Draw(t, "shift") + "}\n"
-		if _, err := parse(one); err == nil {
+			rapid.SampledFrom([]string{"5s", "5s, 40s", "all", "1rows, 4rows"}).Draw(t, "over")) +
+			rapid.SampledFrom([]string{"", "", ", column: amount", ", column: shop", ", column: level"}).Draw(t, "column") +
+			rapid.SampledFrom([]string{"", ", shift: 5s", ", shift: 10s", ", shift: label_delay", ", before: true"}).Draw(t, "shift") +
+			rapid.SampledFrom([]string{"", "", ", where: {label: positive}", ", where: {label: negative, value: level, at_most: 1}",
+				", where: {value: level, above: 0.7}", ", min_records: 2"}).Draw(t, "where") + "}\n"
+		if _, err := parse(features + one); err == nil {
 			features += one
 		}
 	}
@@ -181,11 +184,11 @@ func TestLearnFindsNoLabelForARecordThatIsNotThere(t *testing.T) {
 	row := []float64{100, 1, 0, 5}
 	s.Update(row, texts, Unknown, make([]float64, p.Width()))
 	for _, stray := range [][]float64{{100, 1, 1, 5}, {99, 1, 0, 5}, {101, 1, 0, 5}} {
-		if s.Learn(stray, texts, true) {
+		if s.Learn(stray, texts, 0, true) {
 			t.Errorf("a label for %v was taken", stray)
 		}
 	}
-	if !s.Learn(row, texts, true) || s.Counters().Strayed != 3 {
+	if !s.Learn(row, texts, 0, true) || s.Counters().Strayed != 3 {
 		t.Errorf("counters %+v", s.Counters())
 	}
 }

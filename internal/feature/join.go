@@ -27,6 +27,7 @@ type labelled struct {
 	key  uint64 // see keyWord
 	time int64
 	slot uint32
+	nth  uint32 // see State.Learn; in exact stages
 	told bool
 }
 
@@ -125,7 +126,7 @@ func (s *State) tell(r labelled, positive bool) Outcome {
 		return Strayed // its key has been forgotten
 	}
 	s.save(r.slot)
-	if !s.learn(h, r.time, positive) {
+	if !s.learn(h, r.time, r.nth, positive) {
 		s.counters.Strayed++
 		return Strayed
 	}
@@ -135,7 +136,7 @@ func (s *State) tell(r labelled, positive bool) Outcome {
 // remember keeps the id of a record that has become history, and gives it the label that was waiting.
 func (s *State) remember(row []float64, texts *record.Texts, slot uint32, t int64) {
 	j := s.join
-	r := labelled{id: s.stage.idOf(row, texts), key: s.keyWord(slot), time: t, slot: slot}
+	r := labelled{id: s.stage.idOf(row, texts), key: s.keyWord(slot), time: t, slot: slot, nth: s.nth}
 	if e, waits := j.early[r.id]; waits {
 		delete(j.early, r.id)
 		r.told = true

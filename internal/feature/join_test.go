@@ -2,10 +2,7 @@ package feature
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
@@ -110,7 +107,7 @@ func TestJoinedLabelsCountFromTheMomentTheyAreTold(t *testing.T) {
 			t.Fatalf("row %d differs", i)
 		}
 		if l := i - 7; l >= 0 {
-			found := byRow.Learn(rows[l], texts, labels[l] == Positive)
+			found := byRow.Learn(rows[l], texts, 0, labels[l] == Positive)
 			if o := byID.LearnByID(uint64(1_000_000+l), labels[l] == Positive, 0); found != (o == Learned) {
 				t.Fatalf("label %d: found by key and time is %v, by id %v", l, found, o)
 			}
@@ -220,27 +217,7 @@ func TestTheGoldenSnapshotWithLabelsIsStillRead(t *testing.T) {
 			s.LearnByID(uint64(1_000_000+i+2), true, int64(row[atColumn]*1000))
 		}
 	}
-	path := filepath.Join("testdata", "snapshot-v2.hex")
-	if *update {
-		if err := os.WriteFile(path, []byte(hex.EncodeToString(snapshotOf(t, s))+"\n"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	golden, err := hex.DecodeString(string(bytes.TrimSpace(text)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	read, err := stage.ReadState(bytes.NewReader(golden))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(snapshotOf(t, read), snapshotOf(t, s)) {
-		t.Error("the golden snapshot holds another state")
-	}
+	golden := golden(t, "snapshot-v2.hex", stage, s)
 	told, _ := joined(t, pipeline.Delayed)
 	if _, err := told.Stages()[len(told.Stages())-1].ReadState(bytes.NewReader(golden)); !errors.Is(err, ErrDefinition) {
 		t.Errorf("a stage that does not join labels reads it: %v", err)

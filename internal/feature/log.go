@@ -62,15 +62,37 @@ func (s *State) makeRoom(h []uint64) {
 func (s *State) trim(h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
 	oldest := int64(h[headerNewest]) - s.stage.longest - s.stage.tolerance
+	base := uint64(0)
 	if s.stage.farthest < 0 {
-		h[headerBase] = s.after(h, words, mask, oldest)
-		return
+		base = s.after(h, words, mask, oldest)
+	} else {
+		base = h[headerPlaces+s.stage.farthest] // the tolerance reaches a few events further back
+		for base > h[headerBase] && int64(words[int((base-1)&mask)*s.arena.stride]) > oldest {
+			base--
+		}
 	}
-	base := h[headerPlaces+s.stage.farthest] // the tolerance reaches a few events further back
-	for base > h[headerBase] && int64(words[int((base-1)&mask)*s.arena.stride]) > oldest {
-		base--
+	if len(s.stage.rows) > 0 {
+		base = s.reached(h, words, mask, base)
 	}
 	h[headerBase] = base
+}
+
+// reached moves a base down to the oldest event that a window of so many records may begin at, and to the first of its instant, so
+// that a label still finds which one of that it belongs to.
+func (s *State) reached(h, words []uint64, mask, base uint64) uint64 {
+	for _, w := range s.stage.rows {
+		cut := int64(h[headerNewest]) - s.stage.tolerance
+		if w.bound >= 0 {
+			cut -= s.stage.bounds[w.bound]
+		}
+		place := s.after(h, words, mask, cut)
+		base = min(base, place-min(place, w.n))
+	}
+	base = max(base, h[headerBase])
+	for base > h[headerBase] && words[int((base-1)&mask)*s.arena.stride] == words[int(base&mask)*s.arena.stride] {
+		base--
+	}
+	return base
 }
 
 // resize moves a log to a ring of 2^log events.
@@ -137,6 +159,17 @@ func (s *State) raise(event []uint64) {
 			event[2+i], _ = bits.Add64(event[2+i], s.added[i+1], over)
 		}
 	}
+}
+
+// ordinal tells the record that was just placed apart from those of its key at the same time: how many of them stand before it.
+func (s *State) ordinal(h []uint64) uint32 {
+	words, mask := s.arena.ring(ring(h[headerRing]))
+	own := s.marks[markBefore]
+	first := own.place
+	for first > h[headerBase] && words[int((first-1)&mask)*s.arena.stride] == words[own.at] {
+		first--
+	}
+	return uint32(own.place - first)
 }
 
 func (s *State) markOf(place, mask uint64) mark { return mark{place, int(place&mask) * s.arena.stride} }

@@ -15,8 +15,18 @@ import (
 type Program struct {
 	names   []string
 	stages  []*Stage
+	parts   []part      // the features, in their order
 	steps   []operation // what Finish does, in the order of the features
 	columns []string    // of the schema
+	chained bool        // a stage looks at what one before it has computed
+}
+
+// part is how one feature comes about.
+type part struct {
+	step    operation
+	stage   *Stage // of an aggregate; nil: the feature needs no history of its own
+	phase   int    // of the stage, in which it is computed
+	meaning string // tells features apart by what they are, whatever they are called
 }
 
 // operation computes one feature, or what is left to do of an aggregate.
@@ -26,6 +36,7 @@ type operation struct {
 	left, right operand
 	zone        *time.Location // nil: UTC
 	first, last int            // hours of the night
+	smoothing   float64        // of a ratio
 	log1p       bool
 }
 
@@ -39,6 +50,7 @@ const (
 	opWeekend
 	opRatio
 	opDifference
+	opProduct
 )
 
 // operand is a column of the row, or a feature.
@@ -71,56 +83,76 @@ func NewProgram(spec Spec, schema *record.Schema) (*Program, error) {
 		if f.Transform != pipeline.Identity && f.Transform != pipeline.Log1p {
 			return fail("%s has the unknown transform %q", f.Name, f.Transform)
 		}
-		step, err := p.step(spec, schema, i)
+		made, err := p.part(spec, schema, i)
 		if err != nil {
 			return fail("%s %v", f.Name, err)
 		}
+		step := &made.step
 		step.input, step.log1p = i, f.Transform == pipeline.Log1p
-		if step.kind != opKeep || step.log1p {
-			p.steps = append(p.steps, step)
+		if step.log1p {
+			made.meaning = "log1p(" + made.meaning + ")"
 		}
+		p.parts = append(p.parts, made)
+		if step.kind != opKeep || step.log1p {
+			p.steps = append(p.steps, *step)
+		}
+	}
+	for _, s := range p.stages {
+		s.arrange(p)
 	}
 	return p, nil
 }
 
-// step compiles one feature; an aggregate goes to the stage of its key.
-func (p *Program) step(spec Spec, schema *record.Schema, i int) (operation, error) {
+// part compiles one feature; an aggregate goes to the stage of its key.
+func (p *Program) part(spec Spec, schema *record.Schema, i int) (part, error) {
 	f := spec.Features[i]
 	switch {
 	case f.Aggregate != "":
-		stage, err := p.stage(spec, schema, f.Key, f.Aggregate.OfLabels())
+		stage, err := p.stage(spec, schema, f.Key, f.ofLabels())
 		if err != nil {
-			return operation{}, err
+			return part{}, err
 		}
-		return operation{}, stage.add(schema, i, f)
+		return stage.add(p, schema, i, f)
 	case f.Operation != "":
 		left, err := p.operand(schema, f.Left, i)
 		if err != nil {
-			return operation{}, err
+			return part{}, err
 		}
 		right, err := p.operand(schema, f.Right, i)
 		if err != nil {
-			return operation{}, err
+			return part{}, err
 		}
-		kind, known := map[Operation]opKind{Ratio: opRatio, Difference: opDifference}[f.Operation]
-		if !known {
-			return operation{}, fmt.Errorf("has the unknown operation %q", f.Operation)
+		kind, known := map[Operation]opKind{Ratio: opRatio, Difference: opDifference, Product: opProduct}[f.Operation]
+		if !known || f.Smoothing != 0 && kind != opRatio {
+			return part{}, fmt.Errorf("has the unknown operation %q, or a smoothing that it knows nothing of", f.Operation)
 		}
-		return operation{kind: kind, left: left, right: right}, nil
+		return part{
+			step:    operation{kind: kind, left: left, right: right, smoothing: f.Smoothing},
+			meaning: fmt.Sprintf("%s(%s, %s, %v)", f.Operation, p.meaning(left), p.meaning(right), f.Smoothing),
+		}, nil
 	}
 	column, err := numeric(schema, f.Column)
+	of := operand{index: column}
 	if err != nil || f.Calendar == "" {
-		return operation{kind: opColumn, left: operand{index: column}}, err
+		return part{step: operation{kind: opColumn, left: of}, meaning: p.meaning(of)}, err
 	}
 	kind, known := map[pipeline.Calendar]opKind{pipeline.Hour: opHour, pipeline.Night: opNight, pipeline.Weekend: opWeekend}[f.Calendar]
 	if !known || schema.Fields()[column].Kind != record.Time {
-		return operation{}, fmt.Errorf("asks %q of the column %q, which needs a time", f.Calendar, f.Column)
+		return part{}, fmt.Errorf("asks %q of the column %q, which needs a time", f.Calendar, f.Column)
 	}
-	step := operation{kind: kind, left: operand{index: column}, first: f.FirstHour, last: f.LastHour}
+	step := operation{kind: kind, left: of, first: f.FirstHour, last: f.LastHour}
 	if f.Zone != "UTC" && f.Zone != "" {
 		step.zone, err = time.LoadLocation(f.Zone)
 	}
-	return step, err
+	return part{step: step, meaning: fmt.Sprintf("%s(%s, %s, %d, %d)", f.Calendar, p.meaning(of), f.Zone, f.FirstHour, f.LastHour)}, err
+}
+
+// meaning tells operands apart.
+func (p *Program) meaning(o operand) string {
+	if o.feature {
+		return p.parts[o.index].meaning
+	}
+	return fmt.Sprintf("column %d", o.index)
 }
 
 // operand finds a feature above the i-th, or else a column.
@@ -158,30 +190,37 @@ func (p *Program) Stages() []*Stage { return p.stages }
 func (p *Program) Finish(row, values []float64) {
 	for i := range p.steps {
 		o := &p.steps[i]
-		v := values[o.input]
-		switch o.kind {
-		case opColumn:
-			v = row[o.left.index]
-		case opHour:
-			v = float64(hourOf(row[o.left.index], o.zone))
-		case opNight:
-			v = truth(isNight(hourOf(row[o.left.index], o.zone), o.first, o.last))
-		case opWeekend:
-			v = truth(isWeekend(row[o.left.index], o.zone))
-		case opRatio:
-			if right := o.right.of(row, values); right != 0 {
-				v = o.left.of(row, values) / right
-			} else {
-				v = 0
-			}
-		case opDifference:
-			v = o.left.of(row, values) - o.right.of(row, values)
-		}
-		if o.log1p {
-			v = math.Log1p(v)
-		}
-		values[o.input] = v
+		values[o.input] = o.value(row, values, values[o.input])
 	}
+}
+
+// value computes an operation from the features above it; of an aggregate it takes what the stage has computed.
+func (o *operation) value(row, above []float64, aggregate float64) float64 {
+	v := aggregate
+	switch o.kind {
+	case opColumn:
+		v = row[o.left.index]
+	case opHour:
+		v = float64(hourOf(row[o.left.index], o.zone))
+	case opNight:
+		v = truth(isNight(hourOf(row[o.left.index], o.zone), o.first, o.last))
+	case opWeekend:
+		v = truth(isWeekend(row[o.left.index], o.zone))
+	case opRatio:
+		if right := o.right.of(row, above) + o.smoothing; right != 0 {
+			v = o.left.of(row, above) / right
+		} else {
+			v = 0
+		}
+	case opDifference:
+		v = o.left.of(row, above) - o.right.of(row, above)
+	case opProduct:
+		v = o.left.of(row, above) * o.right.of(row, above)
+	}
+	if o.log1p {
+		v = math.Log1p(v)
+	}
+	return v
 }
 
 func (o operand) of(row, values []float64) float64 {

@@ -65,7 +65,12 @@ func (p *Program) Replay(t Table, o ReplayOptions) (Replayed, error) {
 			out.States[i] = append(out.States[i], stage.NewState())
 		}
 	}
-	r.x, r.states = out.X, out.States
+	r.x, r.states, r.nths = out.X, out.States, make([][]uint32, len(p.stages))
+	for i, stage := range p.stages {
+		if r.labels != nil && stage.exact {
+			r.nths[i] = make([]uint32, n)
+		}
+	}
 	return out, r.run()
 }
 
@@ -133,10 +138,12 @@ type replay struct {
 	workers int
 	x       []float64
 	states  [][]*State
+	nths    [][]uint32 // by stage and row, where labels arrive and the stage is exact: see State.Learn
 }
 
 // run replays with all workers. Each goes through all rows and takes those of its keys; once the aggregates of all stages are
-// there, the rows are divided evenly to be finished.
+// there, the rows are divided evenly to be finished. Where a stage looks at what one before it has computed, maybe of another worker's
+// keys, all wait between the stages.
 func (r *replay) run() error {
 	failed := make([]error, r.workers)
 	each := func(do func(worker int)) {
@@ -146,9 +153,19 @@ func (r *replay) run() error {
 		}
 		all.Wait()
 	}
-	each(func(w int) { failed[w] = r.share(w) })
-	if err := errors.Join(failed...); err != nil || r.workers == 1 {
-		return err
+	stages := len(r.states)
+	steps := [][2]int{{0, stages}}
+	if r.program.chained && r.workers > 1 {
+		steps = steps[:0]
+		for s := range stages {
+			steps = append(steps, [2]int{s, s + 1})
+		}
+	}
+	for _, step := range steps {
+		each(func(w int) { failed[w] = r.share(w, step[0], step[1]) })
+		if err := errors.Join(failed...); err != nil || r.workers == 1 {
+			return err
+		}
 	}
 	n, width := len(r.table.Columns[0]), r.program.Width()
 	each(func(w int) {
@@ -161,26 +178,26 @@ func (r *replay) run() error {
 	return nil
 }
 
-// share replays the keys of one worker, a block of rows at a time. A lone worker finishes them, too.
-func (r *replay) share(worker int) error {
+// share replays the keys of one worker in some of the stages, a block of rows at a time. A lone worker finishes them, too.
+func (r *replay) share(worker, first, end int) error {
 	width, n := r.program.Width(), len(r.table.Columns[0])
 	columns := len(r.table.Columns)
 	rows := record.Rows{Width: columns, Values: make([]float64, block*columns)}
 	taken := make([]int, 0, block) // rows of the table
-	texts, arrivals := r.texts(), r.arrivals(worker)
+	texts, arrivals := r.texts(), r.arrivals(worker, first, end)
 	size := block
 	if r.labels != nil {
 		size = 1 // labels arrive between any two rows
 	}
 	for from := 0; from < n; from += size {
 		to := min(from+size, n)
-		for s, states := range r.states {
-			if s == 0 || r.workers > 1 {
+		for s := first; s < end; s++ {
+			if s == first || r.workers > 1 {
 				taken = taken[:0]
 				for k := from; k < to; k++ {
 					i, row := r.at(k), rows.Values[len(taken)*columns:][:columns]
 					r.gather(row, i)
-					if s == 0 {
+					if s == first {
 						arrivals.until(k, row)
 					}
 					if r.owns(worker, s, row) {
@@ -188,11 +205,14 @@ func (r *replay) share(worker int) error {
 					}
 				}
 			}
-			state := states[worker]
+			state := r.states[s][worker]
 			state.touch(&rows, 0, len(taken))
 			for b, i := range taken {
 				if !state.update(rows.Values[b*columns:][:columns], texts, r.label(i), r.x[i*width:][:width], state.hints[b]) {
 					return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
+				}
+				if r.nths[s] != nil {
+					r.nths[s][i] = state.nth
 				}
 			}
 		}
@@ -260,13 +280,14 @@ func (r *replay) label(i int) Label {
 type arrivals struct {
 	*replay
 	worker int
-	next   int   // in labels
-	place  []int // of each row in event order
+	stages [2]int // those that are replayed, from and to
+	next   int    // in labels
+	place  []int  // of each row in event order
 	row    []float64
 }
 
-func (r *replay) arrivals(worker int) *arrivals {
-	a := &arrivals{replay: r, worker: worker}
+func (r *replay) arrivals(worker, first, end int) *arrivals {
+	a := &arrivals{replay: r, worker: worker, stages: [2]int{first, end}}
 	if r.labels == nil {
 		return a
 	}
@@ -286,9 +307,13 @@ func (a *arrivals) until(k int, row []float64) {
 			return
 		}
 		a.gather(a.row, i)
-		for s, states := range a.states {
+		for s := a.stages[0]; s < a.stages[1]; s++ {
 			if a.owns(a.worker, s, a.row) && a.table.Labels[i] != Unknown {
-				states[a.worker].Learn(a.row, a.texts(), a.table.Labels[i] == Positive)
+				nth := uint32(0)
+				if a.nths[s] != nil {
+					nth = a.nths[s][i]
+				}
+				a.states[s][a.worker].Learn(a.row, a.texts(), nth, a.table.Labels[i] == Positive)
 			}
 		}
 	}

@@ -47,7 +47,7 @@ func (s *Stage) Usable(row []float64) bool {
 		}
 	}
 	for i := range s.values {
-		if v := &s.values[i]; !v.text {
+		if v := &s.values[i]; !v.text && !v.raw {
 			if _, ok := v.units(row); !ok {
 				return false
 			}

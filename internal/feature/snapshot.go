@@ -14,7 +14,8 @@ import (
 // A snapshot is magic and version, and then, as one zstd stream: the digest of what the stage computes from, the state, and the
 // SHA-256 of all of the stream before it. Whole numbers are varints; an event's time and totals are written as
 // differences to the event before, so that most take a byte or two. Version 2 is that of a stage that joins labels: ids and
-// labels that wait follow the keys. Later versions of the program read both.
+// labels that wait follow the keys. In version 3 each id also says which record of its instant it is, where that makes a difference.
+// Later versions of the program read all of them.
 const snapshotMagic = "TSSTATE\x00"
 
 var (
@@ -35,11 +36,35 @@ func (s *Stage) Digest() [sha256.Size]byte {
 	fmt.Fprintf(&b, "bounds %v\n", s.bounds)
 	for _, t := range s.totals {
 		fmt.Fprintf(&b, "total %d of %d %v\n", t.kind, t.of.column, t.of.scale)
+		if t.filter >= 0 {
+			fmt.Fprintf(&b, "of those %s\n", s.filters[t.filter].meaning)
+		}
 	}
 	for _, v := range s.values {
+		if v.raw {
+			fmt.Fprintf(&b, "value as it is %s\n", v.meaning)
+			continue
+		}
 		fmt.Fprintf(&b, "value %d %v %v\n", v.column, v.scale, v.text)
 	}
+	for _, w := range s.rows {
+		fmt.Fprintf(&b, "the last %d from %d on\n", w.n, w.bound)
+	}
+	if s.exact {
+		fmt.Fprintf(&b, "exact\n")
+	}
 	return sha256.Sum256(b.Bytes())
+}
+
+// version is that of the stage's snapshots.
+func (s *Stage) version() uint32 {
+	switch {
+	case s.joins && s.exact:
+		return 3
+	case s.joins:
+		return 2
+	}
+	return 1
 }
 
 // Snapshot writes the state. The same state gives the same bytes.

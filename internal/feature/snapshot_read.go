@@ -32,8 +32,8 @@ func (s *Stage) readState(r io.Reader) (*State, error) {
 		return nil, fmt.Errorf("%w: it does not begin as one", ErrSnapshot)
 	}
 	version := binary.LittleEndian.Uint32(head[len(snapshotMagic):])
-	if version != 1 && version != 2 {
-		return nil, fmt.Errorf("%w: version %d, this program reads 1 and 2", ErrSnapshot, version)
+	if version < 1 || version > 3 {
+		return nil, fmt.Errorf("%w: version %d, this program reads 1 to 3", ErrSnapshot, version)
 	}
 	z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(8<<20))
 	if err != nil {
@@ -46,12 +46,12 @@ func (s *Stage) readState(r io.Reader) (*State, error) {
 	if in.err == nil && digest != s.Digest() {
 		return nil, fmt.Errorf("%w: build the state anew from the records", ErrDefinition)
 	}
-	if in.err == nil && s.joins != (version == 2) {
-		return nil, fmt.Errorf("%w: one joins labels, the other does not", ErrDefinition)
+	if in.err == nil && s.version() != version {
+		return nil, fmt.Errorf("%w: it is of version %d, and the stage writes %d", ErrDefinition, version, s.version())
 	}
 	state := s.NewState()
 	state.read1(in)
-	if version == 2 {
+	if version >= 2 {
 		state.readJoin(in)
 	}
 	want := in.sum.Sum(nil)
@@ -118,7 +118,7 @@ func (s *State) read1(in *snapshotReader) {
 	s.sweep.due = w.due
 }
 
-// readJoin reads what version 2 has besides.
+// readJoin reads what the later versions have besides.
 func (s *State) readJoin(in *snapshotReader) {
 	j := s.join
 	s.counters.Repeated = in.number(math.MaxUint64)
@@ -126,6 +126,9 @@ func (s *State) readJoin(in *snapshotReader) {
 		r := labelled{id: in.difference(), key: in.difference(), time: int64(in.difference())}
 		slot := in.number(2*uint64(s.slots) + 1)
 		r.slot, r.told = uint32(slot>>1), slot&1 == 1
+		if s.stage.exact {
+			r.nth = uint32(in.number(math.MaxUint32))
+		}
 		if in.err == nil && r.slot >= s.slots {
 			in.fail("a record is of slot %d, there are %d", r.slot, s.slots)
 		}

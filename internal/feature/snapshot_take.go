@@ -25,7 +25,7 @@ type Snapshotting struct {
 	next, slots uint32 // to be written: slots from next on
 	aside       *snapshotWriter
 	bytes       bytes.Buffer
-	saved       map[uint32]part
+	saved       map[uint32]stretch
 
 	known    []labelled // as they were, where labels are joined
 	repeated uint64
@@ -35,19 +35,15 @@ type Snapshotting struct {
 	done     bool
 }
 
-// part is a key's place among the bytes put aside.
-type part struct{ from, to int }
+// stretch is a key's place among the bytes put aside.
+type stretch struct{ from, to int }
 
 // StartSnapshot begins a snapshot. A state takes one at a time; one that is begun anew gives the one before up.
 func (s *State) StartSnapshot(w io.Writer) (*Snapshotting, error) {
 	fail := func(err error) (*Snapshotting, error) {
 		return nil, fmt.Errorf("begin snapshot of %s: %w", s.stage.name, err)
 	}
-	version := uint32(1)
-	if s.join != nil {
-		version = 2
-	}
-	head := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), version)
+	head := binary.LittleEndian.AppendUint32([]byte(snapshotMagic), s.stage.version())
 	if _, err := w.Write(head); err != nil {
 		return fail(err)
 	}
@@ -55,7 +51,7 @@ func (s *State) StartSnapshot(w io.Writer) (*Snapshotting, error) {
 	if err != nil {
 		return fail(err)
 	}
-	t := &Snapshotting{state: s, w: w, z: z, sum: sha256.New(), slots: s.slots, saved: map[uint32]part{}}
+	t := &Snapshotting{state: s, w: w, z: z, sum: sha256.New(), slots: s.slots, saved: map[uint32]stretch{}}
 	t.out = newSnapshotWriter(io.MultiWriter(z, t.sum))
 	t.aside = newSnapshotWriter(&t.bytes)
 	digest := s.stage.Digest()
@@ -130,6 +126,9 @@ func (t *Snapshotting) writeJoin(most int) bool {
 		t.out.difference(r.key)
 		t.out.difference(uint64(r.time))
 		t.out.number(uint64(r.slot)<<1 | told)
+		if t.state.stage.exact {
+			t.out.number(uint64(r.nth))
+		}
 	}
 	t.out.number(uint64(len(t.waiting)))
 	for _, e := range t.waiting {
@@ -156,5 +155,5 @@ func (s *State) save(slot uint32) {
 	from := t.bytes.Len()
 	s.writeSlot(t.aside, slot)
 	_ = t.aside.flush() // a buffer never fails
-	t.saved[slot] = part{from, t.bytes.Len()}
+	t.saved[slot] = stretch{from, t.bytes.Len()}
 }

@@ -73,7 +73,13 @@ func goldenState(t testing.TB) (*Stage, *State) {
 // A snapshot of version 1 can be read for good.
 func TestTheGoldenSnapshotIsStillRead(t *testing.T) {
 	stage, s := goldenState(t)
-	path := filepath.Join("testdata", "snapshot-v1.hex")
+	golden(t, "snapshot-v1.hex", stage, s)
+}
+
+// golden sees to it that a stored snapshot still holds the state, and returns it.
+func golden(t *testing.T, name string, stage *Stage, s *State) []byte {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
 		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, []byte(hex.EncodeToString(snapshotOf(t, s))+"\n"), 0o644)); err != nil {
 			t.Fatal(err)
@@ -83,17 +89,18 @@ func TestTheGoldenSnapshotIsStillRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden, err := hex.DecodeString(string(bytes.TrimSpace(text)))
+	whole, err := hex.DecodeString(string(bytes.TrimSpace(text)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	read, err := stage.ReadState(bytes.NewReader(golden))
+	read, err := stage.ReadState(bytes.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(snapshotOf(t, read), snapshotOf(t, s)) {
-		t.Error("the golden snapshot holds another state")
+		t.Errorf("%s holds another state", name)
 	}
+	return whole
 }
 
 func TestADamagedSnapshotIsRefused(t *testing.T) {
@@ -114,7 +121,7 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 		t.Errorf("with a byte behind its end: %v", err)
 	}
 	next := slices.Clone(whole)
-	binary.LittleEndian.PutUint32(next[len(snapshotMagic):], 3)
+	binary.LittleEndian.PutUint32(next[len(snapshotMagic):], 4)
 	if _, err := stage.ReadState(bytes.NewReader(next)); !errors.Is(err, ErrSnapshot) {
 		t.Errorf("of a later version: %v", err)
 	}

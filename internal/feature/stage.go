@@ -2,8 +2,6 @@ package feature
 
 import (
 	"fmt"
-	"math"
-	"slices"
 
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
@@ -16,7 +14,11 @@ import (
 // the key before it (of a column, of its squares, of positive labels), and the values that some aggregates must see one by
 // one. So whatever lies in a window (t-a, t-b] is the difference of the totals at two places of the log, and a place
 // is a pointer that only moves forward while records come in order: no aggregate costs more when a window holds more, except
-// those that look at values (min, max, distinct), which look at all in their window.
+// those that look at values (min, max, distinct, median), which look at all in their window.
+//
+// A condition that chooses records gives totals of their own: of the records that meet it. What it compares may be another
+// aggregate of this stage; so a record is handled in phases, each of which computes the conditions that what came before allows, adds
+// the record to their totals, and then computes the aggregates that need these.
 type Stage struct {
 	key       int // column
 	keyIsText bool
@@ -29,26 +31,45 @@ type Stage struct {
 	values     []source // of each event, beside its totals
 	bounds     []int64  // distances from a record's time, in milliseconds, at which windows begin or end
 	aggregates []aggregate
-	arriving   bool  // labels count from the moment they are learned
-	longest    int64 // the greatest of bounds
-	farthest   int   // its index; -1: there are none
-	forever    bool  // a window has no beginning: no key is ever forgotten
-	joins      bool  // labels are told by the ids of their records
-	id         int   // their column
-	idIsText   bool
+	filters    []filter
+	phases     []phase
+	judges     bool // there are filters, or values that a phase must prepare
+	rows       []rowsWindow
+	exact      bool // a label must find its very record, and not only one of the same time
+	width      int  // of the program
+
+	arriving bool  // labels count from the moment they are learned
+	longest  int64 // the greatest of bounds
+	farthest int   // its index; -1: there are none
+	forever  bool  // a window has no beginning: no key is ever forgotten
+	joins    bool  // labels are told by the ids of their records
+	id       int   // their column
+	idIsText bool
 }
 
-// source is a column of the row as whole units.
+// source is a column of the row as whole units; or, for last, any value as it is.
 type source struct {
-	column int
-	scale  float64 // units in 1
-	text   bool    // distinct only: the text's hash
+	column  int
+	scale   float64 // units in 1
+	text    bool    // distinct only: the text's hash
+	raw     bool    // last only
+	of      operand // of a raw one
+	phase   int     // in which a raw one is known
+	meaning string  // of a raw one
+}
+
+// rowsWindow is how far a window of records reaches back: so many from a bound on; from the record itself on if that is -1.
+type rowsWindow struct {
+	n     uint64
+	bound int
 }
 
 // total is one running total of an event. That of squares has 128 bits: its upper word follows as a total of kind carry.
 type total struct {
-	kind totalKind
-	of   source
+	kind   totalKind
+	of     source
+	filter int // the records that it counts; -1: all
+	base   int // of labels: the total of all records of the filter; -1: that of all records, which is their place
 }
 
 type totalKind uint8
@@ -58,7 +79,8 @@ const (
 	ofSquares
 	carry
 	ofPositives
-	ofKnown // as_they_arrive: records whose label is known
+	ofKnown   // as_they_arrive: records whose label is known
+	ofRecords // that meet a condition
 )
 
 // Places in the log that every stage marks; those of bounds follow.
@@ -71,16 +93,21 @@ const (
 
 // aggregate is one feature: what lies between two marks.
 type aggregate struct {
-	kind     aggregateKind
-	input    int
-	from, to int     // marks
-	total    int     // of units, or of positives
-	squares  int     // its total, for deviations
-	known    int     // as_they_arrive: the total of known labels; -1: all records count
-	value    int     // for min, max and distinct
-	of       source  // for zscore and ratio_to_mean: the record's own value
-	scale    float64 // units in 1 of the result
-	window   int64   // milliseconds
+	kind      aggregateKind
+	input     int
+	from, to  int     // marks
+	rows      uint64  // not 0: the window begins so many records before its end, whatever from says
+	n         tally   // the records that count
+	chosen    bool    // they are not all
+	least     uint64  // with fewer, the window counts as empty
+	empty     float64 // what an empty one gives
+	total     int     // of units, or of positives
+	squares   int     // its total, for deviations
+	value     int     // for those that look at values
+	of        source  // for zscore and ratio_to_mean: the record's own value
+	scale     float64 // units in 1 of the result
+	smoothing float64
+	phase     int
 }
 
 type aggregateKind uint8
@@ -94,16 +121,22 @@ const (
 	aggregateZScore
 	aggregateRatioToMean
 	aggregateSinceLast
+	aggregateSinceFirst
+	aggregateRun
+	aggregateRunAge
+	aggregateLast
 	aggregateMin
 	aggregateMax
 	aggregateDistinct
+	aggregateMedian
 )
 
 var aggregateKinds = map[pipeline.Aggregate]aggregateKind{
 	pipeline.Count: aggregateCount, pipeline.Sum: aggregateSum, pipeline.Positives: aggregateSum, pipeline.Mean: aggregateMean,
 	pipeline.Share: aggregateShare, pipeline.Deviation: aggregateDeviation, pipeline.ZScore: aggregateZScore,
-	pipeline.RatioToMean: aggregateRatioToMean, pipeline.TimeSinceLast: aggregateSinceLast,
-	pipeline.Min: aggregateMin, pipeline.Max: aggregateMax, pipeline.Distinct: aggregateDistinct,
+	pipeline.RatioToMean: aggregateRatioToMean, pipeline.TimeSinceLast: aggregateSinceLast, pipeline.TimeSinceFirst: aggregateSinceFirst,
+	pipeline.Run: aggregateRun, pipeline.RunAge: aggregateRunAge, pipeline.Last: aggregateLast,
+	pipeline.Min: aggregateMin, pipeline.Max: aggregateMax, pipeline.Distinct: aggregateDistinct, pipeline.Median: aggregateMedian,
 }
 
 // stage returns the stage of a key, made at its first use, as pipeline.Definition.Stages divides them: the first one is of the
@@ -142,107 +175,6 @@ func (p *Program) stage(spec Spec, schema *record.Schema, key string, labels boo
 
 // maxMillis bounds event times, windows and shifts: the year 9999. Sums of a few of them stay far from overflow.
 const maxMillis = 253402300799_999
-
-// add puts an aggregate into the stage.
-func (s *Stage) add(schema *record.Schema, input int, f Input) error {
-	if f.WindowMS < 0 || f.ShiftMS < 0 || f.WindowMS > maxMillis || f.ShiftMS > maxMillis {
-		return fmt.Errorf("has the window %d ms and the shift %d ms", f.WindowMS, f.ShiftMS)
-	}
-	kind, known := aggregateKinds[f.Aggregate]
-	if !known {
-		return fmt.Errorf("has the unknown aggregate %q", f.Aggregate)
-	}
-	a := aggregate{kind: kind, input: input, scale: 1, window: f.WindowMS, to: markAfter}
-	if f.ShiftMS > 0 {
-		a.to = s.bound(f.ShiftMS)
-	}
-	if f.WindowMS > 0 {
-		a.from = s.bound(f.ShiftMS + f.WindowMS)
-	} else {
-		s.forever = true
-	}
-	var err error
-	switch f.Aggregate {
-	case pipeline.Count:
-	case pipeline.TimeSinceLast:
-		if f.WindowMS == 0 {
-			return fmt.Errorf("needs a window with a length")
-		}
-	case pipeline.Positives, pipeline.Share:
-		a.total, a.known = s.totalOf(total{kind: ofPositives}), -1
-		if s.arriving {
-			a.known = s.totalOf(total{kind: ofKnown})
-		}
-	case pipeline.Distinct, pipeline.Min, pipeline.Max:
-		if f.WindowMS == 0 {
-			return fmt.Errorf("needs a window with a length")
-		}
-		a.of, err = exact(schema, f.Column, f.Aggregate == pipeline.Distinct)
-		a.value, a.scale = s.valueOf(a.of), a.of.scale
-	case pipeline.Sum, pipeline.Mean, pipeline.Deviation, pipeline.ZScore, pipeline.RatioToMean:
-		a.of, err = exact(schema, f.Column, false)
-		a.total, a.scale = s.totalOf(total{kind: ofUnits, of: a.of}), a.of.scale
-		if f.Aggregate == pipeline.Deviation || f.Aggregate == pipeline.ZScore {
-			a.squares = s.totalOf(total{kind: ofSquares, of: a.of})
-		}
-		if f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean {
-			a.to = markBefore
-		}
-	}
-	s.aggregates = append(s.aggregates, a)
-	return err
-}
-
-// exact is a column whose values are counted in whole units.
-func exact(schema *record.Schema, name string, textToo bool) (source, error) {
-	column, ok := schema.Index(name)
-	if !ok {
-		return source{}, fmt.Errorf("needs the column %q, which the rows do not have", name)
-	}
-	f := schema.Fields()[column]
-	switch {
-	case f.Kind == record.Int, f.Kind == record.Bool, f.Kind == record.Decimal:
-		return source{column: column, scale: math.Pow10(f.Places)}, nil
-	case f.Kind == record.Text && textToo:
-		return source{column: column, scale: 1, text: true}, nil
-	}
-	return source{}, fmt.Errorf("needs the column %q in whole units, and it is a %s", name, f.Kind)
-}
-
-// bound returns the mark of a distance.
-func (s *Stage) bound(millis int64) int {
-	i := slices.Index(s.bounds, millis)
-	if i < 0 {
-		i = len(s.bounds)
-		s.bounds = append(s.bounds, millis)
-	}
-	if millis >= s.longest {
-		s.longest, s.farthest = millis, i
-	}
-	return markBounds + i
-}
-
-func (s *Stage) totalOf(t total) int {
-	i := slices.Index(s.totals, t)
-	if i < 0 {
-		i = len(s.totals)
-		s.totals = append(s.totals, t)
-		if t.kind == ofSquares {
-			s.squares = append(s.squares, i)
-			s.totals = append(s.totals, total{kind: carry})
-		}
-	}
-	return i
-}
-
-func (s *Stage) valueOf(v source) int {
-	i := slices.Index(s.values, v)
-	if i < 0 {
-		i = len(s.values)
-		s.values = append(s.values, v)
-	}
-	return i
-}
 
 // Key returns the name of the column whose values have a history each.
 func (s *Stage) Key() string { return s.name }

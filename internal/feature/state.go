@@ -27,12 +27,17 @@ type State struct {
 	taking   *Snapshotting // the snapshot that is being taken
 
 	// Scratch of one record, or of one block of them.
-	added []uint64 // what it adds to each total
-	seen  []uint64 // its values
-	marks []mark
-	set   wordSet
-	hints []uint32 // the slots of a block's keys
-	sink  uint64   // keeps loads that only warm the caches
+	added   []uint64 // what it adds to each total
+	whole   []uint64 // what it adds to each total of a filter if it meets that
+	seen    []uint64 // its values
+	met     []bool   // by filter
+	scratch []float64
+	marks   []mark
+	nth     uint32 // of the records of its key at its time, from 0 on; in exact stages
+	window  []int64
+	set     wordSet
+	hints   []uint32 // the slots of a block's keys
+	sink    uint64   // keeps loads that only warm the caches
 }
 
 // Counters say what a State has met.
@@ -76,16 +81,21 @@ func (s *Stage) NewState() *State {
 }
 
 func (s *Stage) newState() *State {
-	return &State{
-		stage: s,
-		table: newKeyTable(),
-		arena: arena{stride: s.stride()},
-		added: make([]uint64, len(s.totals)),
-		seen:  make([]uint64, len(s.values)),
-		marks: make([]mark, markBounds+len(s.bounds)),
-		hints: make([]uint32, block),
-		sweep: sweep{low: math.MaxInt64, clock: math.MinInt64},
+	state := &State{
+		stage:   s,
+		table:   newKeyTable(),
+		arena:   arena{stride: s.stride()},
+		added:   make([]uint64, len(s.totals)),
+		whole:   make([]uint64, len(s.totals)),
+		seen:    make([]uint64, len(s.values)),
+		met:     make([]bool, len(s.filters)),
+		scratch: make([]float64, s.width),
+		marks:   make([]mark, markBounds+len(s.bounds)),
+		hints:   make([]uint32, block),
+		sweep:   sweep{low: math.MaxInt64, clock: math.MinInt64},
 	}
+	state.marks[markOrigin].at = -1
+	return state
 }
 
 // Counters returns what the state has met so far.
@@ -134,6 +144,10 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 	s.counters.Records++
 	slot := s.slotOf(row, texts, hint)
 	s.save(slot)
+	phases := s.stage.phases
+	if s.stage.judges {
+		s.judge(&phases[0], row, values)
+	}
 	h := s.header(slot)
 	t := int64(millis)
 	if t >= int64(h[headerNewest]) {
@@ -141,7 +155,15 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 	} else {
 		t = s.insert(h, t)
 	}
-	s.aggregate(row, values, h)
+	s.aggregate(&phases[0], row, values, h)
+	for i := 1; i < len(phases); i++ {
+		s.judge(&phases[i], row, values)
+		s.amend(&phases[i], h)
+		s.aggregate(&phases[i], row, values, h)
+	}
+	if s.stage.exact {
+		s.nth = s.ordinal(h)
+	}
 	if s.join != nil {
 		s.remember(row, texts, slot, t)
 	}
@@ -170,10 +192,22 @@ func (s *State) read(row []float64, texts *record.Texts, label Label) bool {
 			s.added[i] = count(label == Positive)
 		case ofKnown:
 			s.added[i] = count(label != Unknown)
+		case ofRecords:
+			s.added[i] = 1
+		}
+	}
+	if s.stage.judges {
+		for i := range s.stage.totals {
+			if s.stage.totals[i].filter >= 0 { // not before it is known to meet it
+				s.whole[i], s.added[i] = s.added[i], 0
+			}
 		}
 	}
 	for i := range s.stage.values {
 		v := &s.stage.values[i]
+		if v.raw {
+			continue // judge takes it
+		}
 		if v.text {
 			s.seen[i] = fingerprint(texts.At(row[v.column]))
 			continue

@@ -77,7 +77,7 @@ func (d *Definition) kept(s Stage) string {
 		if !slices.Contains(s.Features, f.Name) {
 			continue
 		}
-		if f.Window() == All {
+		if f.Window() == All || f.ofRows() {
 			return "as totals for ever, beside single records for " + string(d.EventTime.Tolerance) + " and the longest other window"
 		}
 		window, _ := f.Window().Duration() // valid
@@ -118,8 +118,13 @@ func (d *Definition) words(f Feature) string {
 		if f.Column != "" {
 			words += " of " + f.Column
 		}
+		words += f.Where.String()
 		shift := Span(fmt.Sprintf("%ds", int64(d.ShiftOf(f).Seconds()))).short()
 		switch {
+		case f.ofRows() && f.Shift != "":
+			words += fmt.Sprintf(" over the last %s up to t-%s", f.Window(), shift)
+		case f.ofRows():
+			words += fmt.Sprintf(" over the last %s", f.Window())
 		case f.Window() == All && f.Shift != "":
 			words += " up to t-" + shift
 		case f.Window() == All:
@@ -129,6 +134,12 @@ func (d *Definition) words(f Feature) string {
 		default:
 			words += fmt.Sprintf(" over (t-%s, t]", f.Window())
 		}
+		if f.Before {
+			words += " before the record"
+		}
+		if f.MinRecords > 1 {
+			words += fmt.Sprintf(", from %d records on", f.MinRecords)
+		}
 	case f.Calendar == Night:
 		words = fmt.Sprintf("night of %s, hours %d to %d, %s", f.Column, f.Hours[0], f.Hours[1], f.Zone)
 	case f.Calendar != "":
@@ -137,11 +148,21 @@ func (d *Definition) words(f Feature) string {
 		words = f.Ratio[0] + " / " + f.Ratio[1]
 	case len(f.Difference) == 2:
 		words = f.Difference[0] + " - " + f.Difference[1]
+	case len(f.Product) == 2:
+		words = f.Product[0] + " * " + f.Product[1]
 	default:
 		words = "column " + f.Column
+	}
+	if f.Smoothing > 0 {
+		words += fmt.Sprintf(", denominator + %v", f.Smoothing)
 	}
 	if f.Transform != Identity {
 		words = string(f.Transform) + "(" + words + ")"
 	}
 	return words
+}
+
+func (f *Feature) ofRows() bool {
+	_, ok := f.Window().Rows()
+	return ok
 }

@@ -32,10 +32,16 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[ThresholdPolicy](): {string(MaxF1), string(PrecisionAtLeast), string(RecallAtLeast)},
 	reflect.TypeFor[Delivery]():        {string(ExactlyOnce), string(AtLeastOnce)},
 	reflect.TypeFor[SinkKind]():        {string(Kafka), string(Console)},
-	reflect.TypeFor[Aggregate](): {
-		string(Count), string(Sum), string(Mean), string(Deviation), string(Min), string(Max), string(Distinct),
-		string(TimeSinceLast), string(Positives), string(Share), string(ZScore), string(RatioToMean),
-	},
+	reflect.TypeFor[LabelClass]():      {string(PositiveLabel), string(NegativeLabel)},
+	reflect.TypeFor[Aggregate]():       texts(aggregates),
+}
+
+func texts[T ~string](words []T) []string {
+	out := make([]string, len(words))
+	for i, w := range words {
+		out[i] = string(w)
+	}
+	return out
 }
 
 // Fields that a file cannot do without.
@@ -64,13 +70,17 @@ func nodeOf(t reflect.Type) *schemaNode {
 	case t == reflect.TypeFor[time.Duration]():
 		return &schemaNode{Type: "string", Pattern: `^([0-9.]+(ns|us|ms|s|m|h))+$`}
 	case t == reflect.TypeFor[Span]():
-		return &schemaNode{Type: "string", Pattern: `^([0-9]+[smhd]|all|label_delay)$`}
+		return &schemaNode{Type: "string", Pattern: `^([0-9]+([smhd]|rows)|all|label_delay)$`}
 	case t == reflect.TypeFor[Type]():
 		return &schemaNode{Type: "string", Pattern: `^(text|int|float|time|bool|decimal\([0-6]\))$`}
 	case words[t] != nil:
 		return &schemaNode{Type: "string", Enum: words[t]}
 	}
 	switch t.Kind() {
+	case reflect.Pointer:
+		return nodeOf(t.Elem())
+	case reflect.Bool:
+		return &schemaNode{Type: "boolean"}
 	case reflect.Struct:
 		closed := false
 		node := &schemaNode{Type: "object", Properties: map[string]*schemaNode{}, Required: required[t], Closed: &closed}

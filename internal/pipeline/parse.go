@@ -134,5 +134,5 @@ func defaultDeadLetters(topic string) string { return topic + ".dlq" }
 
 // LooksAtLabels says whether any feature is made of the labels of earlier records.
 func (d *Definition) LooksAtLabels() bool {
-	return slices.ContainsFunc(d.Features, func(f Feature) bool { return f.Aggregate.OfLabels() })
+	return slices.ContainsFunc(d.Features, func(f Feature) bool { return f.OfLabels() })
 }

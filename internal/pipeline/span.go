@@ -8,7 +8,8 @@ import (
 )
 
 // Span is a length of event time as the file writes it: a whole number and a unit, as in 30s, 10m, 1h or 7d. A day is always
-// 86,400 seconds. Two words stand for lengths that are not numbers: All and LabelDelay.
+// 86,400 seconds. Two words stand for lengths that are not numbers: All and LabelDelay. A window may also be so many records, as in
+// 50rows.
 type Span string
 
 const (
@@ -31,6 +32,19 @@ func (s Span) Duration() (time.Duration, error) {
 		}
 	}
 	return 0, fmt.Errorf("%q: write a whole number and a unit, such as 30s, 10m, 1h or 7d, up to 3660d", string(s))
+}
+
+// maxRows bounds windows of records: those that look at each of them look at no more.
+const maxRows = 1000
+
+// Rows returns how many records a window of records holds; ok is false for other spans.
+func (s Span) Rows() (n int, ok bool) {
+	digits, ok := strings.CutSuffix(string(s), "rows")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.Atoi(digits)
+	return n, err == nil && n >= 1 && n <= maxRows && strconv.Itoa(n) == digits
 }
 
 // EventTime says when records happened, and how far out of order they may arrive.

@@ -27,22 +27,31 @@ func (d *Definition) Stages() []Stage {
 		stages[0].Key = ""
 		return stages
 	}
+	var hops []string
 	for _, f := range d.Features {
 		if f.Aggregate == "" {
 			continue
 		}
-		i := 0
-		if f.Key != d.Key || f.Aggregate.OfLabels() {
-			i = slices.IndexFunc(stages[1:], func(s Stage) bool { return s.Key == f.Key }) + 1
-			if i == 0 {
-				i = len(stages)
-				stages = append(stages, Stage{Key: f.Key, Topic: d.StageTopic(i)})
-			}
+		i := d.stageOf(&f, &hops)
+		if i == len(stages) {
+			stages = append(stages, Stage{Key: f.Key, Topic: d.StageTopic(i)})
 		}
 		stages[i].Features = append(stages[i].Features, f.Name)
-		stages[i].Labels = stages[i].Labels || f.Aggregate.OfLabels()
+		stages[i].Labels = stages[i].Labels || f.OfLabels()
 	}
 	return stages
+}
+
+// stageOf answers which stage computes an aggregate, given the keys of the hops so far, to which it adds its own.
+func (d *Definition) stageOf(f *Feature, hops *[]string) int {
+	if f.Key == d.Key && !f.OfLabels() {
+		return 0
+	}
+	if i := slices.Index(*hops, f.Key); i >= 0 {
+		return i + 1
+	}
+	*hops = append(*hops, f.Key)
+	return len(*hops)
 }
 
 // StageTopic is the topic that the i-th stage reads, 0 < i.

@@ -38,6 +38,8 @@ func TestStagesOfPlans(t *testing.T) {
 		{"labels of the source's key take a hop of their own", risk + mean + frauds, []string{"in of card [mean]", "stateful.stage-1 of card [risk frauds] with labels"}},
 		{"a first stage may have nothing to compute", shops, []string{"in of card []", "stateful.stage-1 of shop [shops] with labels"}},
 		{"one key's features share a stage but the source's", visits + shops, []string{"in of card []", "stateful.stage-1 of shop [visits shops] with labels"}},
+		{"a condition on labels is a look at labels", "  - {name: since, aggregate: time_since_last, over: [30d], shift: label_delay, where: {label: positive}}\n",
+			[]string{"in of card []", "stateful.stage-1 of card [since] with labels"}},
 		{"hops come in the order in which their keys appear", visits + risk + mean + shops,
 			[]string{"in of card [mean]", "stateful.stage-1 of shop [visits shops] with labels", "stateful.stage-2 of card [risk] with labels"}},
 	} {

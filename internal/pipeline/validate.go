@@ -35,7 +35,11 @@ var pipelineName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}$`)
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
 // checks collects problems.
-type checks struct{ problems []Problem }
+type checks struct {
+	problems []Problem
+	hops     []string       // keys of the stages after the first, as far as the features that are checked need them
+	known    map[string]int // by feature: the stage from which on it is known
+}
 
 // that notes a problem with the field unless the rule holds.
 func (c *checks) that(holds bool, field, message string, args ...any) {

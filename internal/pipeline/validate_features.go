@@ -60,19 +60,21 @@ func (c *checks) span(d *Definition) {
 func (c *checks) features(d *Definition, columns map[string]Type) map[string]bool {
 	c.that(len(d.Features) > 0, "features", "lists none; name the columns that the model may see")
 	names := make(map[string]bool, len(d.Features))
+	c.known = make(map[string]int, len(d.Features))
 	for i := range d.Features {
 		f := &d.Features[i]
 		field := fmt.Sprintf("features[%d]", i)
 		c.that(f.Name != "", field+".name", "is missing; give the feature a name")
 		c.kind(d, f, field, columns, names)
 		oneOf(c, f.Transform, field+".transform", Identity, Log1p)
+		from := c.knownFrom(d, f)
 		for _, one := range f.expanded() {
 			if names[one.Name] && len(f.Over) > 1 {
-				c.that(false, field+".name", "%q appears twice; write <window>, <days> or <hours> into the name to tell the windows apart", one.Name)
+				c.that(false, field+".name", "%q appears twice; write <window>, <days>, <hours> or <rows> into the name to tell the windows apart", one.Name)
 				break
 			}
 			c.that(!names[one.Name], field+".name", "%q appears twice; give each feature a name of its own", one.Name)
-			names[one.Name] = true
+			names[one.Name], c.known[one.Name] = true, from
 		}
 	}
 	return names
@@ -82,19 +84,23 @@ func (c *checks) features(d *Definition, columns map[string]Type) map[string]boo
 func (c *checks) kind(d *Definition, f *Feature, field string, columns map[string]Type, above map[string]bool) {
 	var kinds []string
 	for kind, written := range map[string]bool{
-		"calendar": f.Calendar != "", "ratio": f.Ratio != nil, "difference": f.Difference != nil, "aggregate": f.Aggregate != "",
+		"calendar": f.Calendar != "", "ratio": f.Ratio != nil, "difference": f.Difference != nil,
+		"product": f.Product != nil, "aggregate": f.Aggregate != "",
 	} {
 		if written {
 			kinds = append(kinds, kind)
 		}
 	}
 	if len(kinds) > 1 {
-		c.that(false, field, "is several things at once; keep one of calendar, ratio, difference and aggregate")
+		c.that(false, field, "is several things at once; keep one of calendar, ratio, difference, product and aggregate")
 		return
 	}
 	if f.Aggregate == "" {
 		c.that(f.Key == "" && f.Over == nil && f.Shift == "", field, "has key, over or shift without aggregate; add `aggregate: count` or another, or remove them")
+		c.that(!f.Before && f.Where == nil && f.MinRecords == 0, field, "has before, where or min_records without aggregate; add `aggregate: count` or another, or remove them")
 	}
+	c.that(f.Smoothing == 0 || f.Ratio != nil || f.Aggregate == Share, field+".smoothing", "belongs to a ratio or to `aggregate: share`; remove it")
+	c.that(f.Smoothing >= 0 && f.Smoothing <= 1e9, field+".smoothing", "%v: write a number from 0 to 1e9", f.Smoothing)
 	if f.Calendar == "" {
 		c.that(f.Zone == "" && f.Hours == nil, field, "has zone or hours without calendar; add `calendar: night` or another, or remove them")
 	}
@@ -109,8 +115,10 @@ func (c *checks) kind(d *Definition, f *Feature, field string, columns map[strin
 		c.operation(d, f, field+".ratio", columns, above)
 	case f.Difference != nil:
 		c.operation(d, f, field+".difference", columns, above)
+	case f.Product != nil:
+		c.operation(d, f, field+".product", columns, above)
 	case f.Aggregate != "":
-		c.aggregate(d, f, field, columns)
+		c.aggregate(d, f, field, columns, above)
 	default:
 		c.plain(d, f, field, columns)
 	}
@@ -154,14 +162,17 @@ func (c *checks) operation(d *Definition, f *Feature, field string, columns map[
 	}
 }
 
-func (c *checks) aggregate(d *Definition, f *Feature, field string, columns map[string]Type) {
-	oneOf(c, f.Aggregate, field+".aggregate", Count, Sum, Mean, Deviation, Min, Max, Distinct, TimeSinceLast, Positives, Share, ZScore, RatioToMean)
+func (c *checks) aggregate(d *Definition, f *Feature, field string, columns map[string]Type, above map[string]bool) {
+	oneOf(c, f.Aggregate, field+".aggregate", aggregates...)
 	c.that(d.EventTime.Column != "", field, "looks at time; declare event_time: {column: ...}")
 	c.that(d.Key != "", field, "needs the history of a key; declare key: with the column that the source's messages are keyed by")
 	if f.Key != "" {
 		c.that(columns[f.Key].identifies(), field+".key", "%q is no column of type int, text or bool; name the one whose values have a history each", f.Key)
 	}
-	c.aggregated(d, f, field, columns)
+	c.aggregated(d, f, field, columns, above)
+	c.where(d, f, field+".where", columns, above)
+	c.that(!f.Before || f.Shift == "", field+".before", "says nothing beside a shift, which leaves the record itself out; remove one of them")
+	c.that(f.MinRecords >= 0 && f.MinRecords <= 1_000_000, field+".min_records", "%d: write a whole number from 1 to 1000000", f.MinRecords)
 	c.that(len(f.Over) > 0, field+".over", "is missing; list the windows, such as [1d, 7d]")
 	for i, window := range f.Over {
 		c.window(f, window, fmt.Sprintf("%s.over[%d]", field, i))
@@ -170,13 +181,15 @@ func (c *checks) aggregate(d *Definition, f *Feature, field string, columns map[
 }
 
 // aggregated checks the column that an aggregate is taken of.
-func (c *checks) aggregated(d *Definition, f *Feature, field string, columns map[string]Type) {
+func (c *checks) aggregated(d *Definition, f *Feature, field string, columns map[string]Type, above map[string]bool) {
 	column := columns[f.Column]
 	switch {
 	case f.Aggregate.ofRecords():
 		c.that(f.Column == "", field+".column", "is not needed: %s looks at no column; remove it", f.Aggregate)
 	case f.Aggregate.OfLabels():
 		c.that(f.Column == d.Label.Column, field+".column", "%q is not the label; %s looks at the label only, remove the column", f.Column, f.Aggregate)
+	case f.Aggregate == Last:
+		c.operand(d, f, f.Column, field+".column", columns, above)
 	case f.Aggregate == Distinct:
 		c.that(column.exact() || column == Text, field+".column", "%q is no column of type text, int, decimal or bool; name one whose values can be told apart", f.Column)
 	default:
@@ -189,9 +202,14 @@ func (c *checks) aggregated(d *Definition, f *Feature, field string, columns map
 
 func (c *checks) window(f *Feature, window Span, field string) {
 	if window == All {
-		scanned := f.Aggregate == Min || f.Aggregate == Max || f.Aggregate == Distinct || f.Aggregate == TimeSinceLast
-		c.that(!scanned, field, "%s needs the records themselves, and those of all time are not kept; write a length such as 30d", f.Aggregate)
+		c.that(!f.Aggregate.bounded(), field, "%s needs the records themselves, and those of all time are not kept; write a length such as 30d", f.Aggregate)
 		c.that(!strings.Contains(f.Name, "<days>") && !strings.Contains(f.Name, "<hours>"), field, "all has no length; write <window> into the name")
+		return
+	}
+	if strings.HasSuffix(string(window), "rows") {
+		_, ok := window.Rows()
+		c.that(ok, field, "%q: write how many records the window holds, from 1rows to %drows", string(window), maxRows)
+		c.that(!strings.Contains(f.Name, "<days>") && !strings.Contains(f.Name, "<hours>"), field, "%s has no length; write <rows> or <window> into the name", string(window))
 		return
 	}
 	length, err := window.Duration()
@@ -213,9 +231,9 @@ func (c *checks) shift(d *Definition, f *Feature, field string) {
 		_, err := f.Shift.Duration()
 		c.that(err == nil, field+".shift", "%v, or label_delay", err)
 	}
-	c.that(f.Shift == "" || !f.Aggregate.ofHistory() && f.Aggregate != TimeSinceLast, field+".shift",
+	c.that(f.Shift == "" || !f.Aggregate.ofHistory(), field+".shift",
 		"%s compares a record with those just before it; remove the shift", f.Aggregate)
-	if f.Aggregate.OfLabels() && d.Labels == Delayed {
+	if f.OfLabels() && d.Labels == Delayed {
 		c.that(d.Label.Delay != "", "label.delay", "is missing, and %s looks at labels; write how long they take, such as 7d", f.Name)
 		c.that(f.Shift != "" && d.ShiftOf(*f) >= d.LabelDelay(), field+".shift",
 			"%q would look at labels before label.delay has passed; write `shift: label_delay`", string(f.Shift))

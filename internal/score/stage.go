@@ -89,7 +89,7 @@ func (b *Bundle) Stages() (int, error) {
 }
 
 // Stateful tells whether the features need more than one record's columns, so that a StageEngine scores and not an Engine.
-func (b *Bundle) Stateful() bool { return b.Spec.Format == feature.FormatStateful }
+func (b *Bundle) Stateful() bool { return b.Spec.Format >= feature.FormatStateful }
 
 func (b *Bundle) program() (*feature.Program, error) {
 	schema, err := feature.Schema(b.Definition.StreamSchema())
