@@ -26,6 +26,7 @@ func TestFinalErrorsAreNotTriedAgain(t *testing.T) {
 		{fmt.Errorf("open: %w", artifact.ErrDigest), job.ErrTypeCorrupt},
 		{fmt.Errorf("run: %w", stream.ErrFenced), job.ErrTypeFenced},
 		{fmt.Errorf("run: %w", &stream.OffsetLost{}), job.ErrTypeOffsetLost},
+		{fmt.Errorf("run: %w", stream.ErrHistoryLost), job.ErrTypeHistoryLost},
 	} {
 		var app *temporal.ApplicationError
 		if err := mapped(c.err); !errors.As(err, &app) || app.Type() != c.kind || !app.NonRetryable() {

@@ -51,6 +51,7 @@ var finals = []struct {
 	{tracking.ErrDigest, job.ErrTypeCorrupt},
 	{tracking.ErrDeleted, job.ErrTypeInvalid},
 	{stream.ErrOffsetLost, job.ErrTypeOffsetLost},
+	{stream.ErrHistoryLost, job.ErrTypeHistoryLost},
 	{stream.ErrFenced, job.ErrTypeFenced},
 	{stream.ErrOutdated, job.ErrTypeFenced},
 }

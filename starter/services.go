@@ -129,6 +129,8 @@ func nextFor(errType string) string {
 		return "The stored bytes were changed after they were written. Load the data set again (starter load) or train again."
 	case job.ErrTypeOffsetLost:
 		return "The broker deleted records before they were scored. Decide where to go on: starter seek PIPELINE --partition P --offset N --reason R."
+	case job.ErrTypeHistoryLost:
+		return "Restore the object store's streams/ folder, or build the history anew from an archive: starter backfill PIPELINE."
 	case job.ErrTypeFenced:
 		return "Another process owns these partitions. `starter status` shows which."
 	default:

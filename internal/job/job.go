@@ -46,15 +46,16 @@ const (
 // Error types that are final: Temporal does not retry an activity that fails with
 // one, since the same input would fail again.
 const (
-	ErrTypeInvalid    = "Invalid"         // the input breaks a rule; the message says which and what to do
-	ErrTypeNotFound   = "NotFound"        // something that was named does not exist
-	ErrTypeNoChampion = "NoChampion"      // no model holds the alias champion yet
-	ErrTypeCorrupt    = "Corrupt"         // bytes differ from their digest
-	ErrTypeFenced     = "Fenced"          // another owner holds the shard
-	ErrTypeRestarted  = "WorkerRestarted" // the worker died, and lives again
-	ErrTypeAbsent     = "Absent"          // the loop that was asked does not run there
-	ErrTypeBusy       = "Busy"            // the stream cannot take orders at this moment; ask again
-	ErrTypeOffsetLost = "OffsetLost"      // the broker no longer has the committed offset: a person decides
+	ErrTypeInvalid     = "Invalid"         // the input breaks a rule; the message says which and what to do
+	ErrTypeNotFound    = "NotFound"        // something that was named does not exist
+	ErrTypeNoChampion  = "NoChampion"      // no model holds the alias champion yet
+	ErrTypeCorrupt     = "Corrupt"         // bytes differ from their digest
+	ErrTypeFenced      = "Fenced"          // another owner holds the shard
+	ErrTypeRestarted   = "WorkerRestarted" // the worker died, and lives again
+	ErrTypeAbsent      = "Absent"          // the loop that was asked does not run there
+	ErrTypeBusy        = "Busy"            // the stream cannot take orders at this moment; ask again
+	ErrTypeOffsetLost  = "OffsetLost"      // the broker no longer has the committed offset: a person decides
+	ErrTypeHistoryLost = "HistoryLost"     // neither snapshots nor the log tell what was before an offset: a person decides
 )
 
 // Object names bytes in the object store. Two objects with one digest are the

@@ -16,6 +16,9 @@ type Histories struct {
 	states []*feature.State // by partition; nil: empty
 }
 
+// NewHistories returns those of a stage that knows nothing.
+func NewHistories(stage *feature.Stage) *Histories { return &Histories{stage: stage} }
+
 // Of returns the history of a partition.
 func (h *Histories) Of(partition int32) *feature.State {
 	for int(partition) >= len(h.states) {

@@ -133,7 +133,7 @@ func (b *Bundle) newStageEngine(number int, options StageOptions) (*StageEngine,
 	}
 	e := &StageEngine{
 		program: program, maxBatch: o.MaxBatch, now: o.Now, encoder: newEncoder(b, o.Topic), idColumn: -1, on: -1,
-		histories: &Histories{},
+		histories: NewHistories(nil),
 	}
 	e.encoder.stateful = true
 	e.reads.digest, e.writes.digest = digest, digest

@@ -71,9 +71,18 @@ func (s *session) obey(ctx context.Context) error {
 	}
 	switch o := a.orders; {
 	case o == nil || o.Generation == s.orders.Generation:
+		a.answer <- answer{receipt: s.receipt()}
+		return nil
 	case o.Generation < s.orders.Generation:
 		a.answer <- answer{err: fmt.Errorf("%w: generation %d", ErrOutdated, s.orders.Generation)}
 		return nil
+	default:
+		if err := s.inherit(o.Processor); err != nil {
+			a.answer <- answer{err: err}
+			return nil
+		}
+	}
+	switch o := a.orders; {
 	case s.moves(o.Seek): // the next session commits them
 		s.adopt(*o)
 		s.waiting = append(s.waiting, a)

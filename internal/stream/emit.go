@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
@@ -14,10 +13,15 @@ import (
 // cut in half until the record to blame is alone: log2(batch) + 1 panics for one bad
 // record. That record becomes a dead letter, and the others are scored as usual.
 func (s *session) score(ctx context.Context, in []record.Message) error {
+	if what, poisoned := s.poisoned(in); poisoned {
+		return s.condemn(ctx, &in[0], what)
+	}
 	what, stack := s.process(in)
 	switch {
 	case what == "":
 		return s.emit(ctx, in)
+	case s.History != nil:
+		return s.sick(in, what, stack)
 	case len(in) > 1:
 		half := len(in) / 2
 		if err := s.score(ctx, in[:half]); err != nil {
@@ -28,26 +32,20 @@ func (s *session) score(ctx context.Context, in []record.Message) error {
 	s.Logger.Error("processor panics on a record; it goes to the dead letters",
 		slog.Int("partition", int(in[0].Partition)), slog.Int64("offset", in[0].Offset),
 		slog.String("panic", what), slog.String("stack", stack))
-	s.sends = append(s.sends[:0], s.deadLetter(&in[0], ReasonPanic, what))
+	return s.condemn(ctx, &in[0], what)
+}
+
+// condemn makes a record a dead letter that the processor panicked on.
+func (s *session) condemn(ctx context.Context, m *record.Message, what string) error {
+	s.sends = append(s.sends[:0], s.deadLetter(m, ReasonPanic, what))
 	s.txn.DeadLetters++
 	return s.deliver(ctx)
 }
 
 // process calls the processor and answers what it panicked with, if it did.
 func (s *session) process(in []record.Message) (what, stack string) {
-	defer func() {
-		if r := recover(); r != nil {
-			what = fmt.Sprint("panic: ", r)
-			if len(in) == 1 {
-				stack = string(debug.Stack())
-			}
-		}
-	}()
 	s.out.Reset()
-	s.hand.scoring(s.began, in)
-	defer s.hand.returned()
-	s.orders.Processor.Process(in, &s.out)
-	return "", ""
+	return s.guard(in, func() { s.orders.Processor.Process(in, &s.out) })
 }
 
 // emit sends the results of a batch, in the order of its records. A record without a
@@ -64,10 +62,14 @@ func (s *session) emit(ctx context.Context, in []record.Message) error {
 			s.reject(&in[covered], ReasonNoResult, "the processor gave no result")
 		}
 		covered = max(covered, r.Input+1)
-		if r.Kind == score.KindDeadLetter {
-			s.reject(&in[r.Input], r.Reason, r.Detail)
-		} else {
-			s.predict(&in[r.Input], s.out.Key(i), s.out.Value(i))
+		switch m := &in[r.Input]; r.Kind {
+		case score.KindDeadLetter:
+			s.reject(m, r.Reason, r.Detail)
+		case score.KindForward:
+			s.forward(m, r, s.out.Key(i), s.out.Value(i))
+		case score.KindNothing:
+		default:
+			s.predict(m, s.out.Key(i), s.out.Value(i))
 		}
 	}
 	for ; covered < len(in); covered++ {
@@ -87,6 +89,17 @@ func (s *session) predict(m *record.Message, key, value []byte) {
 		return
 	}
 	s.sends = append(s.sends, outgoing{to: toOutput, partition: m.Partition, key: key, value: value})
+}
+
+// forward sends what another stage goes on with. It is not cut, whatever its size: the
+// topics of stages are ours, and are made to take any record.
+func (s *session) forward(m *record.Message, r *score.Result, key, value []byte) {
+	if r.To < 0 || r.To >= len(s.Forward) {
+		s.reject(m, ReasonNoResult, "the processor hands the record on to a stage that there is not")
+		return
+	}
+	s.txn.Forwarded++
+	s.sends = append(s.sends, outgoing{to: toForward + destination(r.To), partition: r.Partition, key: key, value: value})
 }
 
 func (s *session) reject(m *record.Message, reason record.Reason, detail string) {

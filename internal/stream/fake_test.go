@@ -210,6 +210,8 @@ func (s *fakeSink) send(_ context.Context, records []outgoing) error {
 					text += fmt.Sprintf(" %s=%s", h.key, h.value)
 				}
 			}
+		} else if r.to >= toForward {
+			text = fmt.Sprintf("forward %d[%d]", r.to-toForward, r.partition)
 		} else if p, err := score.DecodePrediction(r.value); err == nil {
 			text += fmt.Sprintf("%q %s of offset %d", p.ID, p.Decision, p.Offset)
 		}

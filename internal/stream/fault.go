@@ -27,6 +27,8 @@ const (
 	FaultTimeout        Fault = "transaction_timeout" // the broker allows shorter transactions only
 	FaultOffsetLost     Fault = "offset_lost"         // the broker no longer has the committed offset
 	FaultBehind         Fault = "offsets_behind"      // the broker answers older offsets than were committed
+	FaultHistoryLost    Fault = "history_lost"        // neither snapshot nor log tell what was before a partition's offset
+	FaultPanic          Fault = "processor_panic"     // a processor with a history has panicked
 	FaultTooLarge       Fault = "too_large"           // a record is larger than a topic takes
 	FaultOutdated       Fault = "outdated"            // newer orders are in force
 	FaultStuck          Fault = "stuck"               // records wait, and none is scored
@@ -38,7 +40,7 @@ const (
 func Faults() []Fault {
 	return []Fault{
 		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
-		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
+		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultHistoryLost, FaultPanic, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
 	}
 }
 
@@ -48,7 +50,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errConsole, FaultConsole}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errConsole, FaultConsole}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}
@@ -116,6 +118,10 @@ func (f Fault) advice(k Kafka) string {
 	case FaultBehind:
 		return "restart the broker that coordinates the group: it answers older offsets than its log holds; nothing is scored twice meanwhile;" +
 			" if the commits are gone for good, accept that by: starter seek"
+	case FaultHistoryLost:
+		return "restore the object store's streams/ folder, or build the history anew by: starter backfill"
+	case FaultPanic:
+		return "nothing now: the record to blame becomes a dead letter; report the panic, which is a fault of the program"
 	case FaultUnacknowledged:
 		return "look at the brokers: results were not acknowledged in time (disk, min.insync.replicas, or no leader); nothing is lost"
 	case FaultQuota:

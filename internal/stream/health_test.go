@@ -38,6 +38,8 @@ func TestEveryFaultSaysWhatToDo(t *testing.T) {
 		{kafka.NewError(kafka.ErrInvalidTransactionTimeout, "", true), FaultTimeout, "transaction.max.timeout.ms"},
 		{&OffsetLost{Topic: "in", Committed: 1, First: 3, End: 9}, FaultOffsetLost, "set the group's offset of this partition to 3"},
 		{fmt.Errorf("read in-0: %w", ErrBehind), FaultBehind, "restart the broker"},
+		{fmt.Errorf("load: %w", ErrHistoryLost), FaultHistoryLost, "starter backfill"},
+		{fmt.Errorf("score: %w: nil map", ErrPanic), FaultPanic, "dead letter"},
 		{&errTooLarge{cause: errors.New("x")}, FaultTooLarge, "max.message.bytes"},
 		{fmt.Errorf("follow: %w", ErrOutdated), FaultOutdated, "newest orders"},
 		{fmt.Errorf("%w: 7 records wait", ErrStuck), FaultStuck, "restart the worker"},

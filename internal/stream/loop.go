@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -40,6 +41,7 @@ type Loop struct {
 	meter   meter
 	limits  limits
 	health  health
+	memory  memory
 	hand    hand
 	commits time.Time // when the last one was
 	told    time.Time // when Progress was last called
@@ -55,6 +57,9 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 	if p == nil {
 		return nil, fmt.Errorf("make loop for pipeline %q: no processor given", o.Pipeline)
 	}
+	if _, ok := p.(Absorber); o.History != nil && !ok {
+		return nil, fmt.Errorf("make loop for pipeline %q: the processor (%T) keeps no history", o.Pipeline, p)
+	}
 	o.Logger = o.Logger.With(slog.String("pipeline", o.Pipeline), slog.String("topic", o.Topic), slog.String("partitions", ranges(o.Partitions)))
 	l := &Loop{
 		Options: o, sleep: sleep, state: StateStarting, asks: make(chan *ask),
@@ -67,6 +72,9 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 	l.slots = make([]int32, o.Partitions[len(o.Partitions)-1]+1)
 	for i := range l.slots {
 		l.slots[i] = -1
+	}
+	if o.History != nil {
+		l.memory = memory{at: slices.Repeat([]int64{unknown}, len(o.Partitions)), careful: make([]int64, len(o.Partitions)), poison: map[place]string{}}
 	}
 	for i, p := range o.Partitions {
 		l.slots[p] = int32(i)
@@ -84,7 +92,7 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 
 // Run scores until ctx is done. Then it finishes the batch in hand, commits it, and
 // returns the checkpoint: a cancelled ctx never aborts a commit in flight. Apart from that
-// it returns only with ErrFenced, ErrOffsetLost or ErrOutdated; every other trouble it waits out. The
+// it returns only with ErrFenced, ErrOffsetLost, ErrHistoryLost or ErrOutdated; every other trouble it waits out. The
 // checkpoint is valid in all cases. If the commit of the last batch fails while ctx is
 // done, that batch is left to the next owner.
 //
@@ -94,6 +102,9 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 		return Checkpoint{}, fmt.Errorf("run loop of pipeline %s: it runs already", l.Pipeline)
 	}
 	defer l.running.Store(false)
+	if l.History != nil {
+		defer l.History.Close()
+	}
 	l.counts, l.health = Counts{}, newHealth()
 	l.state = StateStarting
 	for pause := firstPause; ; pause = min(2*pause, lastPause) {
@@ -109,7 +120,7 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 			l.failed(err)
 		}
 		switch {
-		case err == nil, errors.Is(err, ErrOffsetLost), errors.Is(err, ErrOutdated):
+		case err == nil, errors.Is(err, ErrOffsetLost), errors.Is(err, ErrHistoryLost), errors.Is(err, ErrOutdated):
 			return l.end(err)
 		case fenced(err) && (l.StillOwner == nil || !l.StillOwner(ctx)):
 			return l.end(fmt.Errorf("%w (%w)", ErrFenced, err))

@@ -35,8 +35,9 @@ type Options struct {
 	Topic      string  // input
 	Partitions []int32 // of the input, owned by this loop alone
 
-	Output      string // topic of predictions; an input partition p goes to output partition p mod their number
-	DeadLetters string // default Topic + ".dlq"
+	Output      string   // topic of predictions; an input partition p goes to output partition p mod their number
+	DeadLetters string   // default Topic + ".dlq"
+	Forward     []string // topics that results of score.KindForward go to; Result.To is a place among them
 	Delivery    Delivery
 	Stood       []Position // offsets that are known to be committed: an older answer of the broker is not believed
 	Start       Start      // used only for partitions where the group has committed nothing
@@ -60,6 +61,10 @@ type Options struct {
 	// (default 60 s). It must be longer than a broker restart, or the restart costs a
 	// transaction. A successor never waits for it, since it aborts that transaction by its id.
 	TransactionTimeout time.Duration
+
+	// History keeps what the processor knows of the records before, which must be an Absorber
+	// then; nil: it knows nothing of them.
+	History History
 
 	// Model and ModelVersion say who scores; Progress repeats them.
 	Model, ModelVersion string
@@ -148,9 +153,11 @@ func (o Options) validate() error {
 		return fmt.Errorf("no writer given; the console sink needs one")
 	case o.Sink != SinkKafka && o.Sink != SinkConsole:
 		return fmt.Errorf("sink %q is unknown; use kafka or console", o.Sink)
+	case o.History != nil && o.Delivery != ExactlyOnce:
+		return fmt.Errorf("delivery %q of a stream whose features have a history; use exactly-once: what is repeated would be counted twice", o.Delivery)
 	case o.Delivery != ExactlyOnce && o.Delivery != AtLeastOnce:
 		return fmt.Errorf("delivery %q is unknown; use exactly-once or at-least-once", o.Delivery)
-	case o.Output == o.Topic || o.DeadLetters == o.Topic:
+	case o.Output == o.Topic || o.DeadLetters == o.Topic || slices.Contains(o.Forward, o.Topic):
 		return fmt.Errorf("topic %s is both read and written; the stream would feed itself", o.Topic)
 	}
 	return nil

@@ -18,9 +18,9 @@ type producer struct {
 	config *kafka.ConfigMap
 	p      *kafka.Producer // nil until init has made it
 	from   *consumer
-	sizes  [destinations]int32 // partitions of each topic; 0: not written to
-	batch  *crossing.Sender    // nil: the public calls
-	msg    kafka.Message       // of the public calls, reused: Produce copies it
+	sizes  []int32          // partitions of each topic; 0: not written to
+	batch  *crossing.Sender // nil: the public calls
+	msg    kafka.Message    // of the public calls, reused: Produce copies it
 
 	settle settling
 
@@ -81,12 +81,14 @@ func (s *producer) init(ctx context.Context) (err error) {
 	s.done = make(chan struct{})
 	go s.watch()
 	if s.from.batch != nil {
-		s.batch, err = crossing.NewSender(s.p, *s.topic(toOutput), *s.topic(toDeadLetters))
+		s.batch, err = crossing.NewSender(s.p, append([]string{s.Output, s.DeadLetters}, s.Forward...)...)
 		if err != nil && !errors.Is(err, crossing.ErrUnsuitable) {
 			return err
 		}
 	}
-	for to := range destinations {
+	s.sizes = make([]int32, int(toForward)+len(s.Forward))
+	for i := range s.sizes {
+		to := destination(i)
 		if to == toOutput && s.Sink != SinkKafka {
 			continue
 		}
@@ -103,10 +105,13 @@ func (s *producer) init(ctx context.Context) (err error) {
 }
 
 func (s *producer) topic(to destination) *string {
-	if to == toDeadLetters {
+	switch to {
+	case toOutput:
+		return &s.Output
+	case toDeadLetters:
 		return &s.DeadLetters
 	}
-	return &s.Output
+	return &s.Forward[to-toForward]
 }
 
 func (s *producer) begin() error {

@@ -20,6 +20,7 @@ type Counts struct {
 	Records     int64 `json:"records"`
 	Predictions int64 `json:"predictions"`
 	DeadLetters int64 `json:"dead_letters"`
+	Forwarded   int64 `json:"forwarded,omitempty"` // records and labels handed on to other stages
 	Commits     int64 `json:"commits"`
 	Aborts      int64 `json:"aborts"` // transactions given up, by this loop or by the broker
 }
@@ -47,6 +48,7 @@ type Progress struct {
 	Generation       int64     `json:"generation"` // of the orders in force
 	Paused           bool      `json:"paused,omitempty"`
 	Limit            float64   `json:"limit,omitempty"`      // records a second at most, 0: no limit
+	Replay           int64     `json:"replay,omitempty"`     // offsets whose records are absorbed again before any is scored
 	LastError        string    `json:"last_error,omitempty"` // stays after recovery, with its time
 	LastErrorAt      time.Time `json:"last_error_at,omitzero"`
 	LastCommit       time.Time `json:"last_commit,omitzero"`

@@ -14,10 +14,14 @@ func (l *Loop) committed(now time.Time, next []int64, txn Counts, stamps []int64
 	l.counts.Records += txn.Records
 	l.counts.Predictions += txn.Predictions
 	l.counts.DeadLetters += txn.DeadLetters
+	l.counts.Forwarded += txn.Forwarded
 	l.counts.Commits++
 	l.commits = now
 	l.health.idle, l.health.stuck = 0, ""
 	l.meter.add(now, stamps)
+	if l.History != nil {
+		l.History.Committed(l.Partitions, next)
+	}
 }
 
 // failed takes the end of a session into the books.
@@ -33,7 +37,7 @@ func (l *Loop) failed(err error) {
 		return
 	}
 	level := slog.LevelWarn
-	if fault == FaultOffsetLost || fault == FaultBehind || fault == FaultStuck {
+	if fault == FaultOffsetLost || fault == FaultBehind || fault == FaultStuck || fault == FaultHistoryLost {
 		level = slog.LevelError
 	}
 	l.Logger.Log(context.Background(), level, "stream interrupted",
@@ -103,6 +107,9 @@ func (l *Loop) progress(at time.Time) Progress {
 			q.Lag = max(0, q.High-q.Next)
 		}
 		p.Partitions[i] = q
+		if l.History != nil && l.memory.at[i] >= 0 {
+			p.Replay += max(0, q.Next-l.memory.at[i])
+		}
 	}
 	return p
 }

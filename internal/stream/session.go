@@ -74,12 +74,16 @@ func (s *session) open(ctx context.Context) error {
 	}
 	s.next = next
 	s.since()
+	from, err := s.recall(ctx, first, untouched(nexts(marks)))
+	if err != nil {
+		return err
+	}
 	if changed || recalled || missing(committed) {
 		if err := s.pin(ctx); err != nil {
 			return fmt.Errorf("commit offsets %v of %s: %w", s.next, s.Topic, err)
 		}
 	}
-	if err := s.src.assign(s.next); err != nil {
+	if err := s.src.assign(from); err != nil {
 		return fmt.Errorf("assign %s[%s]: %w", s.Topic, ranges(s.Partitions), err)
 	}
 	return nil
@@ -115,6 +119,7 @@ func (s *session) work(ctx context.Context) error {
 		if err := s.step(ctx); err != nil {
 			return err
 		}
+		s.turn()
 		if err := s.report(); err != nil {
 			return err
 		}
@@ -146,7 +151,7 @@ func (s *session) step(ctx context.Context) error {
 	} else if s.inHand {
 		wait = min(wait, max(time.Millisecond, s.deadline()-elapsed(s.began, s.Now())))
 	}
-	in := s.in[:0]
+	in, polled := s.in[:0], 0
 	if most := s.allowance(); most > 0 {
 		var err error
 		in, err = s.src.poll(in, most, s.MaxBatchBytes, wait)
@@ -155,6 +160,10 @@ func (s *session) step(ctx context.Context) error {
 			return fmt.Errorf("poll %s: %w", s.Topic, err)
 		}
 		s.pace.took(len(in))
+		polled = len(in)
+		if in, err = s.absorb(in); err != nil {
+			return err
+		}
 	} else {
 		// Paused, or ahead of the rate: what was fetched waits in the client's bounded queue.
 		if rest := s.pace.wait(); rest > 0 && !s.orders.Paused {
@@ -170,7 +179,7 @@ func (s *session) step(ctx context.Context) error {
 	if !s.inHand && s.flight.done == nil {
 		return nil
 	}
-	idle := s.caughtUp(len(in))
+	idle := s.caughtUp(polled)
 	if s.inHand && (idle || elapsed(s.began, s.Now()) >= s.deadline()) {
 		s.commit(ctx)
 	}
@@ -185,7 +194,7 @@ func (s *session) allowance() int {
 	if s.orders.Paused {
 		return 0
 	}
-	return s.pace.allow(s.Now(), s.MaxBatch)
+	return s.pace.allow(s.Now(), s.batch())
 }
 
 // take scores a batch and sends the results. The transaction begins when the first of them
@@ -194,6 +203,7 @@ func (s *session) take(ctx context.Context, in []record.Message) error {
 	if !s.inHand {
 		s.began = s.Now()
 	}
+	s.forgo(in)
 	if err := s.score(ctx, in); err != nil {
 		return err
 	}
@@ -202,6 +212,7 @@ func (s *session) take(ctx context.Context, in []record.Message) error {
 		s.next[s.slots[m.Partition]] = m.Offset + 1
 		s.stamps = append(s.stamps, m.Timestamp)
 	}
+	s.know(in)
 	s.txn.Records += int64(len(in))
 	return nil
 }
@@ -215,7 +226,7 @@ func (s *session) deadline() time.Duration {
 // caughtUp tells whether waiting for more records before a commit would be for nothing:
 // the poll has emptied the prefetch queue, and the log holds little beyond it.
 func (s *session) caughtUp(polled int) bool {
-	if polled >= s.MaxBatch {
+	if polled >= s.batch() {
 		return false
 	}
 	s.look()

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -48,13 +49,15 @@ func (s Start) String() string {
 	return s.at.UTC().Format(time.RFC3339)
 }
 
-func missing(committed []int64) bool {
-	for _, next := range committed {
-		if next < 0 {
-			return true
-		}
+func missing(committed []int64) bool { return slices.Contains(untouched(committed), true) }
+
+// untouched tells of which partitions nothing is committed.
+func untouched(committed []int64) []bool {
+	missing := make([]bool, len(committed))
+	for i, next := range committed {
+		missing[i] = next < 0
 	}
-	return false
+	return missing
 }
 
 // begin answers where each partition starts if nothing is committed.

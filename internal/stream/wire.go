@@ -69,7 +69,7 @@ type sink interface {
 // outgoing is one record to be produced.
 type outgoing struct {
 	to         destination
-	partition  int32 // of the input; the sink takes it modulo the topic's partitions
+	partition  int32 // of the input, taken modulo the topic's partitions; of what is forwarded, the topic's own
 	key, value []byte
 	headers    []header
 }
@@ -80,7 +80,7 @@ type destination uint8
 const (
 	toOutput destination = iota
 	toDeadLetters
-	destinations
+	toForward // the first of Options.Forward; the others follow
 )
 
 type header struct {

@@ -1,0 +1,154 @@
+package history
+
+import (
+	"bufio"
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/feature"
+	"temporal-streaming/internal/score"
+	"temporal-streaming/internal/stream"
+)
+
+// historian is a processor that knows histories, as a score.StageEngine does.
+type historian interface {
+	Histories() *score.Histories
+}
+
+// Load loads the newest good snapshots, of all partitions at once.
+func (b *Book) Load(ctx context.Context, p stream.Processor, wants []stream.Want) error {
+	h := p.(historian).Histories()
+	b.forget(wants)
+	begun := b.now()
+	states, errs := make([]*feature.State, len(wants)), make([]error, len(wants))
+	var all sync.WaitGroup
+	for i := range wants {
+		all.Go(func() { states[i], errs[i] = b.load(ctx, h, &wants[i]) })
+	}
+	all.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	for i, w := range wants {
+		h.Set(w.Partition, states[i])
+		b.at(w.Partition).taken = w.At
+	}
+	keys, bytes, _ := h.Stands()
+	b.Logger.Info("histories are loaded", slog.Int("keys", keys), slog.Int64("bytes", bytes), slog.Duration("took", b.now().Sub(begun)))
+	return nil
+}
+
+// load answers the state at an offset up to w.Next, which becomes w.At; a nil state knows nothing.
+func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*feature.State, error) {
+	log := b.Logger.With(slog.String("topic", b.Topic), slog.Int("partition", int(w.Partition)))
+	l, err := b.shelf().read(ctx, w.Partition)
+	if w.Fresh && (err == nil || errors.Is(err, artifact.ErrNotFound) || errors.Is(err, errList)) {
+		if l, err = b.shelf().begin(ctx, w.Partition, w.Next); err != nil {
+			return nil, err
+		}
+	}
+	unlisted := ""
+	switch {
+	case errors.Is(err, artifact.ErrNotFound):
+		unlisted = "there is no list of its snapshots"
+	case errors.Is(err, errList):
+		unlisted = err.Error()
+	case err != nil:
+		return nil, err
+	}
+	if unlisted != "" {
+		// Where the stream began is not known. If nothing of the log was deleted yet, it is taken to
+		// have begun with the first record.
+		if w.First > 0 {
+			return nil, b.lost(w, unlisted)
+		}
+		log.Error("the history is built anew from all of the log", slog.String("reason", unlisted),
+			slog.String("do", "look who has changed streams/ in the object store"))
+		w.At = 0
+		return nil, nil
+	}
+	stage := digest(h)
+	others := 0
+	for _, e := range l.Snapshots {
+		if e.Stage != stage {
+			others++
+		}
+		if e.Stage != stage || e.Offset > w.Next || e.Offset < w.First {
+			continue
+		}
+		state, err := b.open(ctx, h, e)
+		if err == nil {
+			w.At = e.Offset
+			return state, nil
+		}
+		if !damaged(err) {
+			return nil, err
+		}
+		log.Error("a snapshot is skipped", slog.Int64("offset", e.Offset), slog.Any("error", err), slog.String("object", e.Object.Key),
+			slog.String("do", "nothing: the one before it, or the log, has what is needed; look at the object store"))
+	}
+	if w.First > l.Origin || l.Origin > w.Next {
+		why := "no snapshot can be read"
+		if others > 0 {
+			why = "the features were changed, and its snapshots are of others"
+		}
+		return nil, b.lost(w, fmt.Sprintf("%s, and the stream began at offset %d", why, l.Origin))
+	}
+	w.At = l.Origin
+	if w.At < w.Next {
+		log.Warn("the history is built anew from the log", slog.Int64("from", w.At), slog.Int64("to", w.Next), slog.Int("snapshots of other features", others))
+	}
+	if l.Seed == nil {
+		return nil, nil
+	}
+	if l.Seed.Stage != stage {
+		return nil, b.lost(w, "the features were changed since the stream was given a history to begin with")
+	}
+	state, err := b.open(ctx, h, *l.Seed)
+	if damaged(err) {
+		return nil, b.lost(w, "what the stream began with cannot be read: "+err.Error())
+	}
+	return state, err
+}
+
+func (b *Book) lost(w *stream.Want, why string) error {
+	return fmt.Errorf("%s-%d: %w: %s; the broker has the records from offset %d on, and %d is committed;"+
+		" build it anew from an archive: starter backfill %s", b.Topic, w.Partition, stream.ErrHistoryLost, why, w.First, w.Next, b.Pipeline)
+}
+
+// damaged tells the errors of a snapshot that no retry mends.
+func damaged(err error) bool {
+	for _, e := range []error{artifact.ErrNotFound, artifact.ErrDigest, artifact.ErrTooLarge, artifact.ErrInvalid, feature.ErrSnapshot, feature.ErrDefinition} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
+
+func (b *Book) open(ctx context.Context, h *score.Histories, e entry) (*feature.State, error) {
+	r, err := b.Store.Open(ctx, e.Object)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close() // only read
+	state, err := h.Read(bufio.NewReaderSize(r, 1<<18))
+	if err != nil {
+		return nil, fmt.Errorf("read snapshot at offset %d: %w", e.Offset, err)
+	}
+	return state, nil
+}
+
+func digest(h *score.Histories) string {
+	d := h.Digest()
+	return hex.EncodeToString(d[:])
+}
+
+// patience bounds what is done for the store's sake after the loop has ended.
+const patience = 10 * time.Second
