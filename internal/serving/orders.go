@@ -9,7 +9,6 @@ import (
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/registry"
-	"temporal-streaming/internal/score"
 	"temporal-streaming/internal/stream"
 )
 
@@ -23,11 +22,7 @@ func (s *Server) Orders(ctx context.Context, plan job.StreamPlan, shard job.Shar
 	if err != nil {
 		return fail(err)
 	}
-	bundle, err := s.Models.Open(ctx, pinned(plan.Model))
-	if err != nil {
-		return fail(err)
-	}
-	engine, err := bundle.NewEngine(score.EngineOptions{MaxBatch: d.Stream.MaxBatch, Topic: plan.Topic})
+	bundle, engine, err := s.engine(ctx, d, plan, shard)
 	if err != nil {
 		return fail(err)
 	}
@@ -70,8 +65,7 @@ func (s *Server) OpenModel(ctx context.Context, m job.ModelRef) error {
 	if err != nil {
 		return err
 	}
-	_, err = bundle.NewEngine(score.EngineOptions{MaxBatch: 1})
-	return err
+	return try(bundle)
 }
 
 // FindPositions answers where a seek leads, as offsets that the broker has.

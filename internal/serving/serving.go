@@ -58,7 +58,11 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 		return fail(err)
 	}
 	// A model that no loop could score with is refused here, once, and not by every loop for ever.
-	if err := s.OpenModel(ctx, reference(model)); err != nil {
+	bundle, err := s.Models.Open(ctx, model)
+	if err == nil {
+		err = try(bundle)
+	}
+	if err != nil {
 		return fail(err)
 	}
 	if err := stream.EnsureTopics(ctx, s.Kafka,
@@ -69,7 +73,7 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if err != nil {
 		return fail(err)
 	}
-	stages, err := s.stages(ctx, d, n)
+	stages, err := s.stages(ctx, d, bundle.Definition, n)
 	if err != nil {
 		return fail(err)
 	}
@@ -124,13 +128,18 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 	if err != nil {
 		return fail(fmt.Errorf("%w: %w", ErrRequest, err))
 	}
+	if req.Shard.Stage > 0 {
+		start = stream.StartEarliest() // nobody but this stream has written there
+	}
 	orders, err := s.Orders(ctx, req.Plan, req.Shard)
 	if err != nil {
 		return fail(err)
 	}
 	loop, err := stream.NewLoop(stream.Options{
-		Kafka: s.Kafka, Pipeline: d.Name, Group: req.Plan.Group, Topic: req.Plan.Topic, Partitions: req.Shard.Partitions,
-		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Delivery: stream.Delivery(d.Stream.Delivery),
+		Kafka: s.Kafka, Pipeline: d.Name, Stage: req.Shard.Stage, Group: req.Plan.Group,
+		Topic: req.Plan.Stage(req.Shard.Stage).Topic, Partitions: req.Shard.Partitions,
+		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Forward: forward(req.Plan, req.Shard),
+		Delivery: stream.Delivery(d.Stream.Delivery), History: s.book(req.Plan, req.Shard),
 		Start: start, Stood: positions(req.Stood), Sink: stream.SinkKind(req.Plan.Sink), Console: console,
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
 		Model: orders.Model, ModelVersion: orders.ModelVersion, Orders: orders,

@@ -11,9 +11,18 @@ import (
 
 // stages are those of a pipeline whose features have state, their topics made where they are
 // missing: each of the stream's own with as many partitions as the source. A pipeline without
-// state has one stage, which the plan itself describes.
-func (s *Server) stages(ctx context.Context, d *pipeline.Definition, partitions int) ([]job.Stage, error) {
-	stages := stagesOf(d)
+// state has one stage, which the plan itself describes. Keys and features are those of the definition that the model was
+// trained under; the topics that others write to, those of today.
+func (s *Server) stages(ctx context.Context, today, trained *pipeline.Definition, partitions int) ([]job.Stage, error) {
+	stages := stagesOf(trained)
+	for i := range stages {
+		switch {
+		case i == 0:
+			stages[i].Topic = today.Source.Topic
+		case stages[i].Kind == job.StageLabels && today.Label.Topic != "":
+			stages[i].Topic = today.Label.Topic
+		}
+	}
 	for i := range stages {
 		stage := &stages[i]
 		if i > 0 {
