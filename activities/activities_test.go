@@ -65,7 +65,7 @@ func TestEndOfASessionDecidesTheEndOfTheSegment(t *testing.T) {
 		{"given up by Temporal", stream.DriverStopped, serviceerror.NewNotFound("workflow execution already completed"), job.EndStopped, false},
 		{"Temporal away", stream.DriverStopped, context.DeadlineExceeded, "", true},
 	} {
-		got, err := s.ended("creditcard/[0]", c.outcome, stream.Progress{}, c.err)
+		got, err := s.ended(job.Shard{}, "creditcard/[0]", c.outcome, stream.Progress{}, c.err)
 		if (err != nil) != c.fails || got.End != c.end {
 			t.Errorf("%s: segment ends as %q with %v, want %q, failing %t", c.name, got.End, err, c.end, c.fails)
 		}

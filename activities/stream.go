@@ -81,11 +81,11 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 	go cancelOnStop(within, activity.GetWorkerStopChannel(ctx), cancel)
 	outcome, last, err := session.Wait(within, func(p stream.Progress) {
 		s.Metrics.Observe(req.Plan.Pipeline, req.Shard, p)
-		activity.RecordHeartbeat(ctx, progress(p))
+		activity.RecordHeartbeat(ctx, progress(p, req.Shard))
 	})
 	// The last report may have come at the same moment as the end: the fault in it counts.
 	s.Metrics.Observe(req.Plan.Pipeline, req.Shard, last)
-	result, err := s.ended(key, outcome, last, err)
+	result, err := s.ended(req.Shard, key, outcome, last, err)
 	if !s.Host.Runs(key) {
 		s.Metrics.Forget(req.Plan.Pipeline, req.Shard)
 		s.Journal.Drop(key)
@@ -138,15 +138,15 @@ func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.
 // ended turns the end of a session into the segment's result. Only an end that somebody
 // wanted is one; a lost connection to Temporal leaves the loop running and fails the
 // attempt, which by then Temporal has given up anyway.
-func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress, err error) (job.Segment, error) {
+func (s *Stream) ended(shard job.Shard, key string, outcome stream.Outcome, last stream.Progress, err error) (job.Segment, error) {
 	var disowned *serviceerror.NotFound
 	switch {
 	case outcome == stream.BudgetSpent:
-		return job.Segment{End: job.EndBudget, Progress: progress(last)}, nil
+		return job.Segment{End: job.EndBudget, Progress: progress(last, shard)}, nil
 	case outcome == stream.SessionEnded:
-		return job.Segment{End: job.EndDetached, Progress: progress(last)}, nil
+		return job.Segment{End: job.EndDetached, Progress: progress(last, shard)}, nil
 	case outcome == stream.LoopEnded && err == nil:
-		return job.Segment{End: job.EndStopped, Progress: progress(last)}, nil
+		return job.Segment{End: job.EndStopped, Progress: progress(last, shard)}, nil
 	case outcome == stream.LoopEnded:
 		return job.Segment{}, mapped(err)
 	case outcome == stream.LoopStuck:
@@ -154,28 +154,28 @@ func (s *Stream) ended(key string, outcome stream.Outcome, last stream.Progress,
 			"fault", string(stream.FaultStuck), "do", "nothing now; if it happens again, restart this worker and look at the record that the error names")
 		return job.Segment{}, mapped(err)
 	case errors.Is(err, errWorkerStops):
-		return s.drained(key, job.EndLeaving)
+		return s.drained(shard, key, job.EndLeaving)
 	case temporal.IsCanceledError(err): // asked by the server: the workflow was cancelled
-		return s.drained(key, job.EndStopped)
+		return s.drained(shard, key, job.EndStopped)
 	case errors.As(err, &disowned):
 		// Temporal answers, and knows this attempt no more: it was given up while this process
 		// was frozen or cut off. The shard is somebody else's, or the stream has ended.
 		s.Logger.Warn("the shard was taken away; its loop drains", "shard", key, "error", err)
-		return s.drained(key, job.EndStopped)
+		return s.drained(shard, key, job.EndStopped)
 	default:
 		s.Logger.Warn("lost touch with Temporal; the loop goes on, and the next segment adopts it", "shard", key, "error", err)
 		return job.Segment{}, temporal.NewApplicationError("lost touch with Temporal: "+err.Error(), "Detached")
 	}
 }
 
-func (s *Stream) drained(key string, end job.End) (job.Segment, error) {
+func (s *Stream) drained(shard job.Shard, key string, end job.End) (job.Segment, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	last, err := s.Host.Drain(ctx, key)
 	if errors.Is(err, stream.ErrNoLoop) {
 		err = nil // it ended by itself at the same moment
 	}
-	return job.Segment{End: end, Progress: progress(last)}, mapped(err)
+	return job.Segment{End: end, Progress: progress(last, shard)}, mapped(err)
 }
 
 // drainTime bounds a drain that nobody waits for with a timeout of their own.
@@ -192,7 +192,7 @@ func (s *Stream) Drain(ctx context.Context, req job.ControlRequest) (job.Progres
 	if !s.Host.Runs(key) {
 		s.Journal.Drop(key)
 	}
-	return progress(p), mapped(err)
+	return progress(p, req.Shard), mapped(err)
 }
 
 // Detach ends a shard's segment and leaves its loop running for the next one.
@@ -235,8 +235,9 @@ func shardKey(pipeline string, shard job.Shard) string {
 }
 
 // progress is a loop's progress as it appears in heartbeats and results.
-func progress(p stream.Progress) job.Progress {
+func progress(p stream.Progress, shard job.Shard) job.Progress {
 	out := job.Progress{
+		Stage: shard.Stage, Forwarded: p.Forwarded, Replay: p.Replay,
 		Records: p.Records, Predictions: p.Predictions, DeadLetters: p.DeadLetters, Commits: p.Commits, Aborts: p.Aborts,
 		RatePerSecond: p.RecordsPerSecond, P50Millis: p.P50Millis, P99Millis: p.P99Millis,
 		Model:      job.ModelRef{Name: p.Model, Version: p.ModelVersion},

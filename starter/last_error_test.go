@@ -69,8 +69,8 @@ func TestSegmentErrorShowsUntilTheShardCommitsAgain(t *testing.T) {
 
 func TestNewestErrorOfSeveralShardsShows(t *testing.T) {
 	var r streamReport
-	r.add(job.Progress{LastError: "newer", LastErrorAt: noon}, 0)
-	r.add(job.Progress{LastError: "older", LastErrorAt: noon.Add(-time.Hour)}, 1)
+	r.add(job.Progress{LastError: "newer", LastErrorAt: noon}, 0, 0)
+	r.add(job.Progress{LastError: "older", LastErrorAt: noon.Add(-time.Hour)}, 0, 1)
 	if r.LastError != "newer" || !r.LastErrorAt.Equal(noon) {
 		t.Errorf("got %q of %s", r.LastError, r.LastErrorAt)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -43,5 +44,7 @@ func shardList(shards []job.ShardStatus) string {
 }
 
 func sortPartitions(p []partitionState) {
-	slices.SortFunc(p, func(a, b partitionState) int { return int(a.Partition) - int(b.Partition) })
+	slices.SortFunc(p, func(a, b partitionState) int {
+		return cmp.Or(cmp.Compare(a.Stage, b.Stage), cmp.Compare(a.Partition, b.Partition))
+	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/control"
 )
@@ -23,13 +24,15 @@ type streamReport struct {
 	Workers     []string         `json:"workers,omitempty"` // that have offered themselves
 	Shards      []shardReport    `json:"shards"`
 	Partitions  []partitionState `json:"partitions"`
-	Records     int64            `json:"records"` // since the loops started
+	Stages      []job.Stage      `json:"stages,omitempty"` // of a stream whose features have a history
+	Records     int64            `json:"records"`          // of the source, since the loops started
 	Predictions int64            `json:"predictions"`
 	DeadLetters int64            `json:"dead_letters"`
 	Lag         int64            `json:"lag"` // over all partitions, -1 unknown
 	Rate        float64          `json:"records_per_second"`
 	P50Millis   float64          `json:"p50_ms"` // of the slowest shard
 	P99Millis   float64          `json:"p99_ms"`
+	Replay      int64            `json:"replay,omitempty"`     // offsets that are read again, to know what was before, until which nothing is scored
 	LastError   string           `json:"last_error,omitempty"` // the newest after which its shard has not committed yet
 	LastErrorAt time.Time        `json:"last_error_at,omitzero"`
 	Stuck       string           `json:"stuck,omitempty"` // why records of a shard wait and none is scored, and what to do
@@ -44,6 +47,7 @@ type streamReport struct {
 // shardReport is one loop.
 type shardReport struct {
 	ID          int       `json:"id"`
+	Stage       int       `json:"stage,omitempty"`
 	Partitions  []int32   `json:"partitions"`
 	State       string    `json:"state"`
 	Worker      string    `json:"worker,omitempty"`
@@ -56,6 +60,7 @@ type shardReport struct {
 
 // partitionState is one input partition.
 type partitionState struct {
+	Stage     int   `json:"stage,omitempty"`
 	Partition int32 `json:"partition"`
 	Shard     int   `json:"shard"`  // -1 unknown
 	Offset    int64 `json:"offset"` // next to be read, -1 nothing committed
@@ -115,15 +120,15 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 		r.Problem = reasonOf(err)
 	default:
 		r.State, r.Model, r.Note, r.Started = string(status.State), status.Plan.Model, status.Note, status.Started
-		r.Orders = status.Plan.Orders
+		r.Orders, r.Stages = status.Plan.Orders, status.Plan.Stages
 		for _, w := range status.Workers {
 			r.Workers = append(r.Workers, w.Worker)
 		}
 	}
 	for _, s := range status.Shards {
-		p, beats := heartbeat(live.Pending, s.Shard.Partitions)
+		p, beats := heartbeat(live.Pending, s.Shard)
 		if !beats {
-			r.add(s.Last, s.Shard.ID)
+			r.add(s.Last, s.Shard.Stage, s.Shard.ID)
 		}
 		shard := reportShard(s, beats && p.LastCommit.After(s.Since))
 		if beats && p.Model.Name != "" {
@@ -136,7 +141,7 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 	}
 	for _, activity := range live.Pending {
 		if p, ok := activity.Shard(); ok {
-			r.add(p, r.shardOf(p.Partitions[0].Partition))
+			r.add(p, p.Stage, r.shardOf(p.Stage, p.Partitions[0].Partition))
 		}
 	}
 }
@@ -144,7 +149,7 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 // reportShard leaves out the error that ended a segment once the shard has recovered: a
 // loop has committed since the shard entered its state, which it did after the error.
 func reportShard(s job.ShardStatus, recovered bool) shardReport {
-	r := shardReport{ID: s.Shard.ID, Partitions: s.Shard.Partitions, State: string(s.State), Worker: s.Lease.Worker, Segment: s.Segment}
+	r := shardReport{ID: s.Shard.ID, Stage: s.Shard.Stage, Partitions: s.Shard.Partitions, State: string(s.State), Worker: s.Lease.Worker, Segment: s.Segment}
 	if s.LastError == "" || recovered {
 		return r
 	}
@@ -155,12 +160,12 @@ func reportShard(s job.ShardStatus, recovered bool) shardReport {
 	return r
 }
 
-// heartbeat finds the live progress of the shard with these partitions.
-func heartbeat(pending []control.Activity, partitions []int32) (job.Progress, bool) {
+// heartbeat finds the live progress of a shard.
+func heartbeat(pending []control.Activity, shard job.Shard) (job.Progress, bool) {
 	for _, activity := range pending {
 		p, ok := activity.Shard()
-		for i := 0; ok && i < len(partitions); i++ {
-			if partitions[i] == p.Partitions[0].Partition {
+		for i := 0; ok && p.Stage == shard.Stage && i < len(shard.Partitions); i++ {
+			if shard.Partitions[i] == p.Partitions[0].Partition {
 				return p, true
 			}
 		}
@@ -168,10 +173,10 @@ func heartbeat(pending []control.Activity, partitions []int32) (job.Progress, bo
 	return job.Progress{}, false
 }
 
-func (r *streamReport) shardOf(partition int32) int {
+func (r *streamReport) shardOf(stage int, partition int32) int {
 	for _, s := range r.Shards {
 		for _, p := range s.Partitions {
-			if p == partition {
+			if s.Stage == stage && p == partition {
 				return s.ID
 			}
 		}
@@ -179,12 +184,15 @@ func (r *streamReport) shardOf(partition int32) int {
 	return -1
 }
 
-// add counts a shard's figures in.
-func (r *streamReport) add(p job.Progress, shard int) {
-	r.Records += p.Records
+// add counts a shard's figures in. What is read and how fast is told of the source: later stages read it again.
+func (r *streamReport) add(p job.Progress, stage, shard int) {
+	if stage == 0 {
+		r.Records += p.Records
+		r.Rate += p.RatePerSecond
+	}
+	r.Replay += p.Replay
 	r.Predictions += p.Predictions
 	r.DeadLetters += p.DeadLetters
-	r.Rate += p.RatePerSecond
 	r.P50Millis, r.P99Millis = max(r.P50Millis, p.P50Millis), max(r.P99Millis, p.P99Millis)
 	if r.Model.Name == "" {
 		r.Model = p.Model
@@ -193,7 +201,7 @@ func (r *streamReport) add(p job.Progress, shard int) {
 		r.LastError, r.LastErrorAt = p.LastError, p.LastErrorAt
 	}
 	for _, q := range p.Partitions {
-		r.Partitions = append(r.Partitions, partitionState{Partition: q.Partition, Shard: shard, Offset: q.Offset, End: q.High, Lag: q.Lag})
+		r.Partitions = append(r.Partitions, partitionState{Stage: stage, Partition: q.Partition, Shard: shard, Offset: q.Offset, End: q.High, Lag: q.Lag})
 	}
 }
 
@@ -205,14 +213,28 @@ func (a *app) askKafka(ctx context.Context, cfg config.Config, r *streamReport) 
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	positions, err := a.reach.kafka.group(ctx, kafkaOf(cfg), stream.GroupID(r.Pipeline), d.Source.Topic)
-	if err != nil {
-		r.Problem = joinSentences(r.Problem, "Kafka does not tell the offsets: "+reasonOf(kafkaProblem(cfg, r.Pipeline, err))+".")
-		return
+	for stage, topic := range topicsRead(d) {
+		positions, err := a.reach.kafka.group(ctx, kafkaOf(cfg), stream.GroupID(r.Pipeline), topic)
+		if err != nil {
+			r.Problem = joinSentences(r.Problem, "Kafka does not tell the offsets: "+reasonOf(kafkaProblem(cfg, r.Pipeline, err))+".")
+			return
+		}
+		for _, p := range positions {
+			r.Partitions = append(r.Partitions, partitionState{Stage: stage, Partition: p.Partition, Shard: r.shardOf(stage, p.Partition), Offset: p.Committed, End: p.End, Lag: p.Lag()})
+		}
 	}
-	for _, p := range positions {
-		r.Partitions = append(r.Partitions, partitionState{Partition: p.Partition, Shard: r.shardOf(p.Partition), Offset: p.Committed, End: p.End, Lag: p.Lag()})
+}
+
+// topicsRead are those that a stream of a pipeline reads, by stage.
+func topicsRead(d *pipeline.Definition) []string {
+	var topics []string
+	for _, s := range d.Stages() {
+		topics = append(topics, s.Topic)
 	}
+	if d.LooksAtLabels() {
+		topics = append(topics, d.Label.Topic)
+	}
+	return topics
 }
 
 // sum adds up what belongs to the whole stream.

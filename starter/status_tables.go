@@ -75,16 +75,21 @@ func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 		var rows [][]string
 		for _, p := range r.Partitions {
 			shard, worker := shardCells(r, p)
-			rows = append(rows, []string{fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), shard, worker})
+			rows = append(rows, []string{placeText(r.Partitions, p), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), shard, worker})
 		}
 		out += s.Table([]screen.Column{
 			{Name: "partition", Right: true}, {Name: "offset", Right: true}, {Name: "end", Right: true}, {Name: "lag", Right: true},
 			{Name: "shard"}, {Name: "worker"},
 		}, rows)
 	}
+	replay := ""
+	if r.Replay > 0 {
+		replay = screen.Count(r.Replay) + " offsets are read again, to know what was before; then it goes on to score"
+	}
 	var pairs [][2]string
 	for _, pair := range [][2]string{
-		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)},
+		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"stages", stagesText(r.Stages)},
+		{"replay", s.Warn(replay)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)},
 		{"stuck", s.Bad(r.Stuck)}, {"last error", errorText(s, r, now)},
 		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
 	} {
@@ -128,6 +133,27 @@ func shardCells(r streamReport, p partitionState) (shard, worker string) {
 		return "", ""
 	}
 	return strings.TrimSpace(fmt.Sprintf("%d %s", p.Shard, r.Shards[i].State)), r.Shards[i].Worker
+}
+
+// placeText names a partition, and its stage where there are several.
+func placeText(all []partitionState, p partitionState) string {
+	if slices.ContainsFunc(all, func(q partitionState) bool { return q.Stage > 0 }) {
+		return fmt.Sprintf("%d of stage %d", p.Partition, p.Stage)
+	}
+	return fmt.Sprint(p.Partition)
+}
+
+// stagesText says what each stage of a stream reads.
+func stagesText(stages []job.Stage) string {
+	parts := make([]string, len(stages))
+	for i, s := range stages {
+		what := "by " + s.Key
+		if s.Kind == job.StageLabels {
+			what = "labels"
+		}
+		parts[i] = fmt.Sprintf("%d %s (%s)", i, s.Topic, what)
+	}
+	return strings.Join(parts, ", ")
 }
 
 func offsetText(offset int64) string {

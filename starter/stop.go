@@ -77,13 +77,13 @@ func (a *app) lastPositions(ctx context.Context, cfg config.Config, name string,
 	receipt := streamReport{Pipeline: name}
 	complete := len(shards) > 0
 	for _, sh := range shards {
-		receipt.add(sh.Last, sh.Shard.ID)
+		receipt.add(sh.Last, sh.Shard.Stage, sh.Shard.ID)
 		complete = complete && len(sh.Last.Partitions) == len(sh.Shard.Partitions)
 	}
 	if !complete {
 		kafka := streamReport{Pipeline: name}
 		for _, sh := range shards {
-			kafka.Shards = append(kafka.Shards, shardReport{ID: sh.Shard.ID, Partitions: sh.Shard.Partitions})
+			kafka.Shards = append(kafka.Shards, shardReport{ID: sh.Shard.ID, Stage: sh.Shard.Stage, Partitions: sh.Shard.Partitions})
 		}
 		if a.askKafka(ctx, cfg, &kafka); len(kafka.Partitions) > 0 {
 			receipt = kafka
@@ -104,7 +104,7 @@ func receiptTable(s screen.Style, answer stopAnswer) string {
 	var rows [][]string
 	for _, p := range answer.Partitions {
 		rows = append(rows, []string{
-			fmt.Sprint(p.Partition), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), fmt.Sprint(p.Shard), workers[p.Shard],
+			placeText(answer.Partitions, p), offsetText(p.Offset), screen.Lag(p.End), lagText(s, p.Lag), fmt.Sprint(p.Shard), workers[p.Shard],
 		})
 	}
 	return s.Table([]screen.Column{

@@ -104,10 +104,13 @@ type Segment struct {
 
 // Progress is how a shard is doing: the heartbeat of a running segment.
 type Progress struct {
+	Stage         int                 `json:"stage,omitempty"` // that the partitions are of
 	Partitions    []PartitionProgress `json:"partitions"`
 	Records       int64               `json:"records"` // since this loop started
 	Predictions   int64               `json:"predictions"`
 	DeadLetters   int64               `json:"dead_letters"`
+	Forwarded     int64               `json:"forwarded,omitempty"` // records and labels handed on to other stages
+	Replay        int64               `json:"replay,omitempty"`    // offsets whose records are read again, to know what was before
 	Commits       int64               `json:"commits"`
 	Aborts        int64               `json:"aborts"`
 	RatePerSecond float64             `json:"rate_per_second"` // records, over the last seconds

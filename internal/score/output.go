@@ -22,6 +22,9 @@ type Result struct {
 	To        int   // of what is forwarded: which of the engine's targets
 	Partition int32 // of that topic
 
+	// Timestamp is that of the source's message, of a prediction by a later stage; else 0.
+	Timestamp int64
+
 	key, value span
 }
 

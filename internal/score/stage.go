@@ -387,7 +387,11 @@ func (e *StageEngine) predict(in []record.Message, out *Output) {
 			}
 			from := len(out.arena)
 			out.arena = e.encoder.prediction(out.arena, &w.origin, e.identify(at), e.prints[at], e.probabilities[at])
-			out.Results = append(out.Results, Result{Input: w.input, Kind: KindPrediction, key: key, value: span{from, len(out.arena)}})
+			r := Result{Input: w.input, Kind: KindPrediction, key: key, value: span{from, len(out.arena)}}
+			if e.decoder == nil {
+				r.Timestamp = w.origin.timestamp
+			}
+			out.Results = append(out.Results, r)
 		}
 		if w.n == 0 {
 			out.Results = append(out.Results, Result{Input: w.input, Kind: KindNothing})

@@ -70,6 +70,9 @@ func (s *session) emit(ctx context.Context, in []record.Message) error {
 		case score.KindNothing:
 		default:
 			s.predict(m, s.out.Key(i), s.out.Value(i))
+			if s.Stage > 0 {
+				s.stamps = append(s.stamps, r.Timestamp) // latency is told from the source on
+			}
 		}
 	}
 	for ; covered < len(in); covered++ {

@@ -210,7 +210,9 @@ func (s *session) take(ctx context.Context, in []record.Message) error {
 	for i := range in {
 		m := &in[i]
 		s.next[s.slots[m.Partition]] = m.Offset + 1
-		s.stamps = append(s.stamps, m.Timestamp)
+		if s.Stage == 0 {
+			s.stamps = append(s.stamps, m.Timestamp)
+		}
 	}
 	s.know(in)
 	s.txn.Records += int64(len(in))

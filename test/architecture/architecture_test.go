@@ -115,7 +115,8 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/registry": {"score", "tracking"},
 		"internal/training": {"artifact", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
 		"internal/protocol": {"dataset", "evaluate", "feature", "model", "pipeline", "training"},
-		"internal/serving":  {"artifact", "job", "pipeline", "registry", "score", "stream"},
+		"internal/history":  {"artifact", "feature", "score", "stream"},
+		"internal/serving":  {"artifact", "history", "job", "pipeline", "registry", "score", "stream"},
 	}
 	for _, p := range packages(t) {
 		allowed, listed := below[p.ImportPath]
