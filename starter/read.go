@@ -68,6 +68,7 @@ func columns(from []pipeline.Column) []dataset.Column {
 	out := make([]dataset.Column, len(from))
 	for i, c := range from {
 		out[i] = dataset.ColumnOf(c.Name, string(c.Type))
+		out[i].Optional = c.Optional
 	}
 	return out
 }

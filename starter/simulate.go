@@ -125,7 +125,8 @@ func worldOf(d *pipeline.Definition) (world, bool) {
 			return dataset.SimulateTransactionsTo(w, dataset.TransactionOptions{Rows: s.Rows, Seed: s.Seed})
 		}},
 	}
-	i := slices.IndexFunc(worlds, func(w world) bool { return slices.Equal(columns(d.TrainingSchema()), w.columns) })
+	needed := slices.DeleteFunc(columns(d.TrainingSchema()), func(c dataset.Column) bool { return c.Optional })
+	i := slices.IndexFunc(worlds, func(w world) bool { return slices.Equal(needed, w.columns) })
 	if i < 0 {
 		return world{}, false
 	}

@@ -34,7 +34,7 @@ func ReadCSV(r io.Reader, want []Column, opts ReadOptions) (Table, error) {
 	} else if err != nil {
 		return Table{}, readError(err)
 	}
-	position, err := positions(header, want, opts.IgnoreExtra)
+	position, want, err := positions(header, want, opts.IgnoreExtra)
 	if err != nil {
 		return Table{}, fmt.Errorf("read csv: line 1: %w", err)
 	}
@@ -83,8 +83,8 @@ func plain(r io.Reader) (*bufio.Reader, error) {
 	return text, nil
 }
 
-// positions finds each wanted column in the header.
-func positions(header []string, want []Column, ignoreExtra bool) ([]int, error) {
+// positions finds each wanted column in the header, and leaves out optional ones that are not there.
+func positions(header []string, want []Column, ignoreExtra bool) ([]int, []Column, error) {
 	wanted := make(map[string]int, len(want))
 	for i, c := range want {
 		wanted[c.Name] = i
@@ -100,23 +100,28 @@ func positions(header []string, want []Column, ignoreExtra bool) ([]int, error) 
 		case !ok:
 			extra = append(extra, name)
 		case position[c] >= 0:
-			return nil, fmt.Errorf("%w: column %q is there twice", ErrSchema, name)
+			return nil, nil, fmt.Errorf("%w: column %q is there twice", ErrSchema, name)
 		default:
 			position[c] = i
 		}
 	}
+	var there []int
+	var found []Column
 	for i, p := range position {
-		if p < 0 {
+		switch {
+		case p >= 0:
+			there, found = append(there, p), append(found, want[i])
+		case !want[i].Optional:
 			missing = append(missing, want[i].Name)
 		}
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("%w: missing columns: %s (found: %s)", ErrSchema, list(missing), list(header))
+		return nil, nil, fmt.Errorf("%w: missing columns: %s (found: %s)", ErrSchema, list(missing), list(header))
 	}
 	if len(extra) > 0 && !ignoreExtra {
-		return nil, fmt.Errorf("%w: unknown columns: %s", ErrSchema, list(extra))
+		return nil, nil, fmt.Errorf("%w: unknown columns: %s", ErrSchema, list(extra))
 	}
-	return position, nil
+	return there, found, nil
 }
 
 // list quotes the first few names for an error message.

@@ -33,7 +33,7 @@ func ReadParquet(r io.ReaderAt, size int64, want []Column, opts ReadOptions) (t 
 	if err != nil {
 		return Table{}, fmt.Errorf("read parquet: %w", err)
 	}
-	columns, err := leaves(file, want, opts.IgnoreExtra)
+	columns, want, err := leaves(file, want, opts.IgnoreExtra)
 	if err != nil {
 		return Table{}, fmt.Errorf("read parquet: %w", err)
 	}
@@ -86,34 +86,34 @@ func openParquet(r io.ReaderAt, size int64, opts ReadOptions) (*parquet.File, er
 	return file, nil
 }
 
-// leaves finds the wanted columns and refuses those that do not hold one number a row.
-func leaves(file *parquet.File, want []Column, ignoreExtra bool) ([]*parquet.Column, error) {
+// leaves finds the wanted columns, those of them that are there, and refuses what does not hold one number a row.
+func leaves(file *parquet.File, want []Column, ignoreExtra bool) ([]*parquet.Column, []Column, error) {
 	top := file.Root().Columns()
 	names := make([]string, len(top))
 	for i, column := range top {
 		names[i] = column.Name()
 	}
-	position, err := positions(names, want, ignoreExtra)
+	position, want, err := positions(names, want, ignoreExtra)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	columns := make([]*parquet.Column, len(want))
 	for c, p := range position {
 		column := top[p]
 		if !column.Leaf() || column.Repeated() {
-			return nil, fmt.Errorf("%w: column %q is nested", ErrSchema, column.Name())
+			return nil, nil, fmt.Errorf("%w: column %q is nested", ErrSchema, column.Name())
 		}
 		switch kind := column.Type().Kind(); {
 		case want[c].Kind == Text && kind == parquet.ByteArray:
 		case want[c].Kind == Text:
-			return nil, fmt.Errorf("%w: column %q is of type %s, not a text", ErrSchema, column.Name(), column.Type())
+			return nil, nil, fmt.Errorf("%w: column %q is of type %s, not a text", ErrSchema, column.Name(), column.Type())
 		case kind == parquet.Boolean, kind == parquet.Int32, kind == parquet.Int64, kind == parquet.Float, kind == parquet.Double:
 		default:
-			return nil, fmt.Errorf("%w: column %q is of type %s, not a number", ErrSchema, column.Name(), column.Type())
+			return nil, nil, fmt.Errorf("%w: column %q is of type %s, not a number", ErrSchema, column.Name(), column.Type())
 		}
 		columns[c] = column
 	}
-	return columns, nil
+	return columns, want, nil
 }
 
 func readColumn(file *parquet.File, column *parquet.Column, want Column, rows int, words *words) ([]float64, error) {

@@ -47,6 +47,8 @@ type Column struct {
 	Name   string
 	Kind   Kind
 	Places int // of a Decimal; 0 for other kinds
+
+	Optional bool // a file may lack it; a table that is read from such a file has no column of this name
 }
 
 // Table is data by column: Data[c][r] is the value of Columns[c] in row r. The zero Table has no columns and no rows.

@@ -1,12 +1,16 @@
 package evaluate
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Result is one model on one set of rows: its report and the curves behind the pictures.
 type Result struct {
 	Name   string // as legends show it, such as "version 7"
 	Report Report
 	Curves Curves
+	Scores Scores
 }
 
 // NewResult measures scores at a threshold.
@@ -19,7 +23,7 @@ func NewResult(name string, s Scores, threshold float64) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return Result{Name: name, Report: report, Curves: curves}, nil
+	return Result{Name: name, Report: report, Curves: curves, Scores: s}, nil
 }
 
 // LossPoint is one epoch of training.
@@ -37,10 +41,33 @@ type Study struct {
 	Model    Result  // the new model
 	Champion *Result // the model in use, on the same rows; nil when there is none
 	Loss     []LossPoint
-	Trained  string // the second line of the loss picture, whose rows are others; default Subject
+	Trained  string  // the second line of the loss picture, whose rows are others; default Subject
+	Baseline *Result // a plain model on the same rows; nil when there is none
+
+	// What else was found out on the rows of Model, but Importance, which is of validation rows. Each may be left out.
+	Uncertainty *Uncertainty
+	Advantages  []Advantage // over the champion and the baseline
+	Slices      []Slice
+	Costs       []Cost
+	Importance  []Importance
+	Parts       []Part
 
 	Positive string // what a positive is called; default "positive"
 	Negative string // default "negative"
+}
+
+// What slices are by.
+const (
+	ByKind   = "kind"
+	ByAmount = "amount"
+	ByDay    = "day"
+)
+
+// Part is what a part of the data holds, for the page.
+type Part struct {
+	Name            string
+	Rows, Positives int64
+	From, To        string
 }
 
 // File is a picture or a table, ready to be stored under its name.
@@ -50,7 +77,7 @@ type File struct {
 }
 
 // Pictures draws all pictures as PNG files of 900 x 650 pixels, named as MLflow's own evaluator names them where it has
-// the same. The loss curve is left out when there are no loss points.
+// the same. Those of which the study has nothing are left out.
 func (s Study) Pictures() ([]File, error) {
 	s = s.withDefaults()
 	pictures := []struct {
@@ -63,10 +90,17 @@ func (s Study) Pictures() ([]File, error) {
 		{"score_histogram.png", s.drawHistogram},
 		{"confusion_matrix.png", s.drawConfusion},
 		{"loss_curve.png", s.drawLoss},
+		{"cost_curve.png", s.drawCosts},
+		{"days.png", s.drawDays},
+		{"feature_importance.png", s.drawImportance},
+	}
+	without := map[string]bool{
+		"loss_curve.png": len(s.Loss) == 0, "cost_curve.png": len(s.Costs) == 0, "feature_importance.png": len(s.Importance) == 0,
+		"days.png": !slices.ContainsFunc(s.Slices, func(it Slice) bool { return it.By == ByDay }),
 	}
 	var files []File
 	for _, p := range pictures {
-		if p.name == "loss_curve.png" && len(s.Loss) == 0 {
+		if without[p.name] {
 			continue
 		}
 		data, err := p.draw()

@@ -83,8 +83,9 @@ type FitProgress struct {
 
 // Fitted is a trained model: an ONNX file and the losses that led to it.
 type Fitted struct {
-	Model     Object  `json:"model"` // ONNX
-	Curve     Object  `json:"curve"` // losses per epoch, JSON
+	Model     Object  `json:"model"`             // ONNX
+	Curve     Object  `json:"curve"`             // losses per epoch, JSON
+	Baseline  Object  `json:"baseline,omitzero"` // ONNX of a logistic regression on the same rows, to compare with
 	Threshold float64 `json:"threshold"`
 	Epochs    int     `json:"epochs"` // run in all, over all members
 	Members   int     `json:"members"`

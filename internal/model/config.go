@@ -8,6 +8,7 @@ import (
 // Config says what network to train and how. The zero value is a sound start for some ten thousand rows.
 type Config struct {
 	Hidden  []int // units of the hidden layers; default 64, 64
+	Linear  bool  // no hidden layers: logistic regression on the prepared inputs; Hidden must be empty
 	Members int   // networks trained with seeds of their own, averaged; default 3
 
 	SignedLog []bool  // per feature: replace x by sign(x)*log(1+|x|) first; nil means none
@@ -50,7 +51,7 @@ const (
 )
 
 func (c Config) withDefaults() Config {
-	if len(c.Hidden) == 0 {
+	if len(c.Hidden) == 0 && !c.Linear {
 		c.Hidden = []int{64, 64}
 	}
 	if c.Members == 0 {
@@ -102,6 +103,8 @@ func (c Config) validate(features int) error {
 		}
 	}
 	switch {
+	case c.Linear && len(c.Hidden) > 0:
+		return refuse("it is linear and has %d hidden layers", len(c.Hidden))
 	case c.Members < 1 || c.Members > maxMembers:
 		return refuse("members is %d, want 1 to %d", c.Members, maxMembers)
 	case c.SignedLog != nil && len(c.SignedLog) != features:

@@ -54,6 +54,8 @@ func (t Type) identifies() bool { return t == Int || t == Text || t == Bool }
 type Column struct {
 	Name string `yaml:"name"`
 	Type Type   `yaml:"type"`
+
+	Optional bool `yaml:"optional"` // a data set may lack it; only the report on a training looks at it
 }
 
 // Column returns the named column of the schema.

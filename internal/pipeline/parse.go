@@ -84,6 +84,9 @@ func (d *Definition) complete() {
 	if d.OrderBy == "" {
 		d.OrderBy = d.EventTime.Column
 	}
+	if d.Report.Group == "" {
+		d.Report.Group = d.Key
+	}
 	if d.Sink.DeadLetters == "" {
 		d.Sink.DeadLetters = defaultDeadLetters(d.Source.Topic)
 	}

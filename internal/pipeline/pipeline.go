@@ -36,6 +36,7 @@ type Definition struct {
 	Threshold   Threshold `yaml:"threshold"`
 	Decision    Decision  `yaml:"decision"`
 	Gates       Gates     `yaml:"gates"`
+	Report      Report    `yaml:"report"`
 	Stream      Stream    `yaml:"stream"`
 	Sink        Sink      `yaml:"sink"`
 
@@ -132,6 +133,13 @@ type Gates struct {
 	MaxAPDrop           float64 `yaml:"max_ap_drop"`    // below the champion's average precision on the same rows
 	MaxParityGap        float64 `yaml:"max_parity_gap"` // between the scorer, the training code and the exported file
 	MinRowsPerSecond    float64 `yaml:"min_rows_per_second"`
+}
+
+// Report says what the report on a training tells rows apart by. All are columns of the schema, and all may be left out.
+type Report struct {
+	Group  string `yaml:"group"`  // rows of one value are alike, as a card's are: intervals are drawn over values; default: the key
+	Amount string `yaml:"amount"` // what a row is worth
+	Kind   string `yaml:"kind"`   // which kind of positive a positive row is, as found out later
 }
 
 // Delivery is what the stream guarantees for each record.

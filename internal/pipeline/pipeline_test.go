@@ -59,10 +59,10 @@ func TestStreamSchemaHoldsOnlyWhatFeaturesNeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got, want := d.StreamSchema(), []Column{{"x", Float}, {"n", Int}}; !slices.Equal(got, want) {
+	if got, want := d.StreamSchema(), []Column{{Name: "x", Type: Float}, {Name: "n", Type: Int}}; !slices.Equal(got, want) {
 		t.Errorf("stream schema %v, want %v", got, want)
 	}
-	if got := d.TrainingSchema(); len(got) != 4 || got[3] != (Column{"bad", Int}) {
+	if got := d.TrainingSchema(); len(got) != 4 || got[3] != (Column{Name: "bad", Type: Int}) {
 		t.Errorf("training schema %v", got)
 	}
 	if got, want := d.FeatureNames(), []string{"n", "lx"}; !slices.Equal(got, want) {
@@ -257,6 +257,11 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 		{"sink:", "decision: {positive: fraud, negative: fraud}\nsink:"},
 		{"sink:", "gates: {min_auc: 97, max_ap_drop: -1, max_parity_gap: .inf}\nsink:"},
 		{"sink:", "model:\n  kind: forest\n  hidden: [32, 0]\n  members: 0\n  signed_log: [when]\n  dropout: 1\n  learning_rate: 0\nsink:"},
+		{"sink:", "model: {tail_quantiles: [0.98]}\nsink:"},
+		{"sink:", "model: {bins: 8, tail_quantiles: [0.98, 0.5, 1]}\nsink:"},
+		{"sink:", "training: {negative_share: 0, loss: hinge, focal_gamma: -1, stop: soon}\nsink:"},
+		{"sink:", "report: {group: x, amount: nothing, kind: x}\nsink:"},
+		{"{name: x, type: float}", "{name: x, type: float, optional: true}"},
 		{"sink:", "name: twice\nsink:"},
 		{"sink:", "sink: [\nsink:"},
 		{"sink:", "---\nsink:"},
@@ -337,7 +342,9 @@ func TestSplitIsAcceptedOnlyIfItSumsToOne(t *testing.T) {
 			split.Test += 0.01
 		}
 		var c checks
-		c.training(&Training{Split: split, ClassWeight: Unweighted, PositiveWeight: 1, NegativeWeight: 1})
+		training := defaults().Training
+		training.Split = split
+		c.training(&training)
 		fine := split.Train > 0 && split.Validation > 0 && split.Test > 0 &&
 			split.Train < 1 && split.Validation < 1 && split.Test < 1 &&
 			split.Train+split.Validation+split.Test < 1.005

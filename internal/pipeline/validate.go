@@ -23,6 +23,7 @@ func (d *Definition) validate() []Problem {
 	c.span(d)
 	c.decisions(d)
 	c.gates(&d.Gates)
+	c.report(d, columns)
 	c.stream(&d.Stream)
 	c.topics(d)
 	return c.problems
@@ -161,6 +162,21 @@ func (c *checks) gates(g *Gates) {
 	c.between(g.MaxAPDrop, 0, 1, "gates.max_ap_drop")
 	c.between(g.MaxParityGap, 0, 1, "gates.max_parity_gap")
 	c.between(g.MinRowsPerSecond, 0, 1e9, "gates.min_rows_per_second")
+}
+
+func (c *checks) report(d *Definition, columns map[string]Type) {
+	r := d.Report
+	c.that(r.Group == d.Key || columns[r.Group].identifies(), "report.group", "%q is no int, text or bool column of the schema; name the one whose rows are alike", r.Group)
+	c.that(r.Amount == "" || columns[r.Amount] == Float || columns[r.Amount].exact(), "report.amount", "%q is no column of the schema with numbers; name the one that holds what a row is worth", r.Amount)
+	c.that(r.Kind == "" || columns[r.Kind] == Int, "report.kind", "%q is no int column of the schema; name the one that numbers the kinds", r.Kind)
+	needed := []string{d.ID, d.Key, d.EventTime.Column, d.OrderBy, d.Label.Column, d.Label.KnownAt, r.Group, r.Amount}
+	for _, f := range d.Features {
+		needed = append(needed, f.columns()...)
+	}
+	for i, column := range d.Schema {
+		c.that(!column.Optional || !slices.Contains(needed, column.Name), fmt.Sprintf("schema[%d].optional", i),
+			"%s is needed by more than report.kind, and a data set without it could not be used; remove optional", column.Name)
+	}
 }
 
 func (c *checks) stream(s *Stream) {

@@ -25,6 +25,8 @@ type evidence struct {
 	validation evaluate.Result
 	test       evaluate.Result
 	champion   *evaluate.Result
+	baseline   *evaluate.Result
+	findings   findings
 	example    []float64 // one row of features
 }
 
@@ -67,8 +69,38 @@ func (t *Trainer) gather(ctx context.Context, req job.LogRequest) (*evidence, er
 			r.example[i] = float64(v)
 		}
 	}
-	r.champion, _, _, err = t.champion(ctx, req.Ingested, r.definition.Name, "")
+	if r.champion, _, _, err = t.champion(ctx, req.Ingested, r.definition.Name, ""); err != nil {
+		return nil, err
+	}
+	if r.baseline, err = t.baseline(ctx, req); err != nil {
+		return nil, err
+	}
+	r.findings, err = t.find(ctx, r)
 	return r, err
+}
+
+// baseline measures the plain model of Fit on the test part; nil where a Fit of an earlier version of the program left none.
+func (t *Trainer) baseline(ctx context.Context, req job.LogRequest) (*evaluate.Result, error) {
+	if req.Fitted.Baseline == (job.Object{}) {
+		return nil, nil
+	}
+	onnx, err := t.Store.Get(ctx, artifact.Ref(req.Fitted.Baseline))
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.ReadONNX(onnx)
+	if err != nil {
+		return nil, err
+	}
+	test, err := t.matrix(ctx, req.Engineered.Test)
+	if err != nil {
+		return nil, err
+	}
+	r, err := evaluate.NewResult("logistic regression", scores(m, test), float64(m.Threshold))
+	if err != nil {
+		return nil, fmt.Errorf("measure the baseline on the test part: %w", err)
+	}
+	return &r, nil
 }
 
 func params(r *evidence) map[string]string {
@@ -123,6 +155,17 @@ func reportMetrics(r *evidence, modelID string) []tracking.Metric {
 			})
 		}
 	}
+	for _, it := range []struct {
+		name string
+		of   evaluate.Interval
+	}{{"average_precision", r.findings.uncertainty.AveragePrecision}, {"roc_auc", r.findings.uncertainty.ROCAUC}} {
+		list = append(list,
+			tracking.Metric{Key: "test_" + it.name + "_low", Value: it.of.Low, Time: r.req.Started, ModelID: modelID},
+			tracking.Metric{Key: "test_" + it.name + "_high", Value: it.of.High, Time: r.req.Started, ModelID: modelID})
+	}
+	if r.baseline != nil {
+		list = append(list, tracking.Metric{Key: "test_baseline_average_precision", Value: r.baseline.Report.AveragePrecision, Time: r.req.Started, ModelID: modelID})
+	}
 	return list
 }
 
@@ -142,13 +185,14 @@ func inputs(r *evidence) []tracking.Input {
 func (r *evidence) study() evaluate.Study {
 	s := evaluate.Study{
 		Subject: fmt.Sprintf("%s, test part: %d rows, %d %s", r.definition.Name, r.test.Report.Rows, r.test.Report.Positives, r.definition.Decision.Positive),
-		Model:   r.test, Champion: r.champion, Positive: r.definition.Decision.Positive, Negative: r.definition.Decision.Negative,
+		Model:   r.test, Champion: r.champion, Baseline: r.baseline, Positive: r.definition.Decision.Positive, Negative: r.definition.Decision.Negative,
 	}
 	s.Trained = fmt.Sprintf("%s, training part: %d rows; validation part: %d rows", r.definition.Name, r.req.Engineered.Train.Rows, r.validation.Report.Rows)
 	if r.req.Ingested.Dataset.Simulated {
 		s.Subject += ", simulated data"
 		s.Trained += ", simulated data"
 	}
+	r.findings.tell(&s)
 	kept := map[int]int{} // by member: the last of the epochs that were the best so far
 	for _, e := range r.epochs {
 		if e.Best {

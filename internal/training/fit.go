@@ -50,10 +50,35 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 		return fail(fmt.Errorf("choose threshold on the validation part: %w", err))
 	}
 	m.Threshold = float32(threshold)
-	return t.keep(ctx, d, m, epochs, config.Seed)
+	baseline, err := fitBaseline(ctx, d, train, validation, config)
+	if err != nil {
+		return fail(err)
+	}
+	return t.keep(ctx, d, m, baseline, epochs, config.Seed)
 }
 
-func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m *model.Model, epochs []model.Epoch, seed int64) (job.Fitted, error) {
+// fitBaseline trains a logistic regression on the same rows with the same scaling: what a model without a hidden layer and without
+// bins can do. It takes seconds, and needs no checkpoint.
+func fitBaseline(ctx context.Context, d *pipeline.Definition, train, validation dataset.Matrix, config model.Config) (*model.Model, error) {
+	m, _, err := model.Fit(ctx, rows(train), model.Rows{}, model.Config{
+		Linear: true, Members: 1, SignedLog: config.SignedLog, Clip: config.Clip, Epochs: 10, Batch: 512, LearningRate: 0.01,
+		Stop: model.StopNever, Seed: config.Seed,
+	}, train.Names, nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
+	threshold, err := evaluate.ChooseThreshold(scores(m, validation), evaluate.Policy(d.Threshold.Policy), d.Threshold.Value)
+	if errors.Is(err, evaluate.ErrUnattainable) {
+		threshold, err = 1, nil // so good it is not: it alerts nobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("baseline: choose threshold on the validation part: %w", err)
+	}
+	m.Threshold = float32(threshold)
+	return m, nil
+}
+
+func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m, baseline *model.Model, epochs []model.Epoch, seed int64) (job.Fitted, error) {
 	fail := func(err error) (job.Fitted, error) {
 		return job.Fitted{}, fmt.Errorf("keep model of %s: %w", d.Name, err)
 	}
@@ -62,6 +87,14 @@ func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m *model.Mod
 		return fail(err)
 	}
 	ref, err := t.Store.Put(ctx, "models/"+d.Name, "model.onnx", onnx)
+	if err != nil {
+		return fail(err)
+	}
+	plain, err := baseline.ONNX()
+	if err != nil {
+		return fail(err)
+	}
+	plainRef, err := t.Store.Put(ctx, "models/"+d.Name, "baseline.onnx", plain)
 	if err != nil {
 		return fail(err)
 	}
@@ -77,7 +110,7 @@ func (t *Trainer) keep(ctx context.Context, d *pipeline.Definition, m *model.Mod
 		return fail(err)
 	}
 	return job.Fitted{
-		Model: job.Object(ref), Curve: job.Object(curveRef), Threshold: float64(m.Threshold),
+		Model: job.Object(ref), Curve: job.Object(curveRef), Baseline: job.Object(plainRef), Threshold: float64(m.Threshold),
 		Epochs: len(epochs), Members: len(m.Members), Seed: seed,
 	}, nil
 }

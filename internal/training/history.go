@@ -15,10 +15,7 @@ import (
 // those of other parts too, and at no label before it was known.
 func history(d *pipeline.Definition, set job.Dataset, spec feature.Spec, table dataset.Table) (dataset.Matrix, dataset.Cuts, error) {
 	fail := func(err error) (dataset.Matrix, dataset.Cuts, error) { return dataset.Matrix{}, dataset.Cuts{}, err }
-	s := d.Training.Split
-	span, _ := d.Training.Span.Duration() // none: all rows
-	cuts, err := dataset.Cut(table, d.OrderBy, dataset.Shares{Train: s.Train, Validation: s.Validation, Test: s.Test},
-		dataset.Knowledge{Delay: d.LabelDelay().Seconds(), Span: span.Seconds()})
+	cuts, err := cut(d, table)
 	if err != nil {
 		return fail(err)
 	}
@@ -36,6 +33,14 @@ func history(d *pipeline.Definition, set job.Dataset, spec feature.Spec, table d
 	}
 	m.X, err = Vectors(d, spec, sorted)
 	return m, cuts, err
+}
+
+// cut divides a table as the pipeline says.
+func cut(d *pipeline.Definition, table dataset.Table) (dataset.Cuts, error) {
+	s := d.Training.Split
+	span, _ := d.Training.Span.Duration() // none: all rows
+	return dataset.Cut(table, d.OrderBy, dataset.Shares{Train: s.Train, Validation: s.Validation, Test: s.Test},
+		dataset.Knowledge{Delay: d.LabelDelay().Seconds(), Span: span.Seconds()})
 }
 
 // Vectors computes the features of rows in order of time, [N, F] row-major.

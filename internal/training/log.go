@@ -79,7 +79,11 @@ func (t *Trainer) logRun(ctx context.Context, run tracking.Run, r *evidence) err
 	if err != nil {
 		return err
 	}
-	var artifacts []tracking.File
+	page, err := study.Page("Training of "+r.definition.Name, files)
+	if err != nil {
+		return err
+	}
+	artifacts := []tracking.File{{Path: page.Name, Data: page.Data}}
 	for _, f := range files {
 		artifacts = append(artifacts, tracking.File{Path: "plots/" + f.Name, Data: f.Data})
 	}

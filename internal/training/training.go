@@ -112,6 +112,7 @@ func Columns(declared []pipeline.Column) []dataset.Column {
 	columns := make([]dataset.Column, len(declared))
 	for i, c := range declared {
 		columns[i] = dataset.ColumnOf(c.Name, string(c.Type))
+		columns[i].Optional = c.Optional
 	}
 	return columns
 }

@@ -241,7 +241,7 @@ func (w *world) checkReadback(messages []message, l ledger, model trained) {
 	if back.Losses == 0 || len(back.Inputs) != 1 || !strings.HasPrefix(model.Result.Dataset.Object.SHA256, back.Inputs[0]) {
 		w.t.Errorf("%d losses, inputs %v", back.Losses, back.Inputs)
 	}
-	for _, picture := range []string{"roc_curve_plot", "precision_recall_curve_plot", "calibration_curve_plot", "score_histogram", "confusion_matrix", "loss_curve"} {
+	for _, picture := range []string{"roc_curve_plot", "precision_recall_curve_plot", "calibration_curve_plot", "score_histogram", "confusion_matrix", "loss_curve", "cost_curve", "days", "feature_importance"} {
 		if !slices.Contains(back.Artifacts, "plots/"+picture+".png") {
 			w.t.Errorf("no picture %s among %v", picture, back.Artifacts)
 		}
