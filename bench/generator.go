@@ -8,7 +8,11 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/internal/stream/crossing"
 )
 
 // generator sends message n at begin + n/rate and hears of it again.
@@ -24,7 +28,9 @@ type generator struct {
 func newGenerator(o latencyOptions, m *messages) *generator {
 	first := int64(o.warmup.Seconds() * o.rate)
 	// The beginning lies a little ahead, so that both sides know it before the first message.
-	return &generator{latencyOptions: o, messages: m, first: first, total: first + int64(o.lasts.Seconds()*o.rate), begin: time.Now().Add(300 * time.Millisecond)}
+	g := &generator{latencyOptions: o, messages: m, first: first, total: first + int64(o.lasts.Seconds()*o.rate), begin: time.Now().Add(300 * time.Millisecond)}
+	g.late = make([]time.Duration, 0, g.total-first)
+	return g
 }
 
 // due is when message n is to be sent.
@@ -32,31 +38,59 @@ func (g *generator) due(n int64) time.Time {
 	return g.begin.Add(time.Duration(float64(n) / g.rate * float64(time.Second)))
 }
 
+// generatorTick is the least time between two batches. Messages that fall due within it are
+// handed over together, late by half of it on average, which counts.
+const generatorTick = 500 * time.Microsecond
+
+// send hands over what is due, in as few crossings into C as that takes: at high rates the
+// generator must leave the machine to those that are measured.
 func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) error {
-	sender, err := stream.NewSender(ctx, stream.SenderOptions{Kafka: k, Topic: topic, Linger: g.linger})
+	fail := func(err error) error { return fmt.Errorf("send to %s: %w", topic, err) }
+	p, err := kafka.NewProducer(clientOf(k, "generator", kafka.ConfigMap{
+		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": int(g.linger.Milliseconds()), "batch.num.messages": 10000,
+		"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1 << 20, "go.delivery.reports": false,
+	}))
 	if err != nil {
-		return err
+		return fail(err)
 	}
+	defer p.Close()
+	go func() {
+		for range p.Events() { // a message that fails is one that is not answered
+		}
+	}()
+	batch, err := crossing.NewSender(p, topic)
+	if err != nil {
+		return fail(err)
+	}
+	defer batch.Close()
 	key, value := make([]byte, 36), []byte(nil)
-	for n := range g.total {
-		g.messages.key(key, n)
-		value = g.messages.value(value[:0], n)
+	for n := int64(0); n < g.total; {
 		if wait := time.Until(g.due(n)); wait > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(wait):
+			if err := sleep(ctx, max(wait, generatorTick)); err != nil {
+				return fail(err)
 			}
 		}
-		if err := sender.Send(ctx, key, value); err != nil {
-			return err
+		from := n
+		for now := time.Now(); n < g.total && !g.due(n).After(now) && !batch.Full(); n++ {
+			g.messages.key(key, n)
+			value = g.messages.value(value[:0], n)
+			batch.Add(0, int32(kafka.PartitionAny), key, value)
 		}
-		if n >= g.first {
-			g.late = append(g.late, time.Since(g.due(n)))
+		if err := batch.Send(); err != nil {
+			return fail(err)
+		}
+		for now := time.Now(); from < n; from++ {
+			if from >= g.first {
+				g.late = append(g.late, now.Sub(g.due(from)))
+			}
 		}
 	}
-	_, err = sender.Close(ctx)
-	return err
+	for !batch.Flush(100 * time.Millisecond) {
+		if ctx.Err() != nil {
+			return fail(ctx.Err())
+		}
+	}
+	return nil
 }
 
 // latencies are what was measured.
@@ -71,12 +105,21 @@ func (g *generator) receive(ctx context.Context, r *reader, sent chan error, wor
 	seen := make([]bool, g.total)
 	l := latencies{all: make([]time.Duration, 0, g.total)}
 	deadline := time.Time{}
+	poller, err := crossing.NewPoller(r.c)
+	if err != nil {
+		return l, fmt.Errorf("read predictions: %w", err)
+	}
+	defer poller.Close()
+	var in []record.Message
 	for left := g.total; left > 0; {
-		m, err := r.next()
+		var event *crossing.Event
+		if in, event, err = poller.Poll(in[:0], 4096, 16<<20, 100*time.Millisecond); err == nil && event != nil && event.Err.IsFatal() {
+			err = event.Err
+		}
 		if err != nil {
 			return l, fmt.Errorf("read predictions: %w", err)
 		}
-		if m == nil {
+		if len(in) == 0 {
 			select {
 			case err := <-sent:
 				if err != nil {
@@ -95,14 +138,16 @@ func (g *generator) receive(ctx context.Context, r *reader, sent chan error, wor
 			continue
 		}
 		now := time.Now()
-		n, ok := sourceID(m.Value)
-		if !ok || n >= g.total || seen[n] {
-			return l, fmt.Errorf("the output holds what it should not: %.200q", m.Value)
-		}
-		seen[n] = true
-		left--
-		if n >= g.first {
-			l.all = append(l.all, now.Sub(g.due(n)))
+		for i := range in {
+			n, ok := sourceID(in[i].Value)
+			if !ok || n >= g.total || seen[n] {
+				return l, fmt.Errorf("the output holds what it should not: %.200q", in[i].Value)
+			}
+			seen[n] = true
+			left--
+			if n >= g.first {
+				l.all = append(l.all, now.Sub(g.due(n)))
+			}
 		}
 	}
 	if sent != nil { // all answers were there before the sender said that it was done

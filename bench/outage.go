@@ -54,20 +54,11 @@ func (b *bench) outage(ctx context.Context, args []string) error {
 		return err
 	}
 	return b.try(ctx, o.streamFlags, true, func(ctx context.Context, t *trial) error {
-		sending, err := t.sendTo(t.topicIn, t.messages, o.rate, 0)
-		if err != nil {
+		var a absence
+		v, err := t.underTraffic(ctx, o.rate, func() (err error) {
+			a, err = t.away(ctx, o)
 			return err
-		}
-		defer sending.close()
-		a, err := t.away(ctx, o)
-		if err != nil {
-			return err
-		}
-		n, err := sending.stop(ctx)
-		if err != nil {
-			return err
-		}
-		v, err := t.judge(ctx, n)
+		})
 		if err != nil {
 			return err
 		}

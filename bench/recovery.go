@@ -46,24 +46,14 @@ func (b *bench) recovery(ctx context.Context, args []string) error {
 		return err
 	}
 	return b.try(ctx, o.streamFlags, true, func(ctx context.Context, t *trial) error {
-		sending, err := t.sendTo(t.topicIn, t.messages, o.rate, 0)
-		if err != nil {
-			return err
-		}
-		defer sending.close()
 		d := &deaths{trial: t, o: o, random: rand.New(rand.NewPCG(o.seed, 0x6465617468))}
 		defer d.abandon()
-		if err := d.restarts(ctx); err != nil {
-			return err
-		}
-		if err := d.takeovers(ctx); err != nil {
-			return err
-		}
-		n, err := sending.stop(ctx)
-		if err != nil {
-			return err
-		}
-		v, err := t.judge(ctx, n)
+		v, err := t.underTraffic(ctx, o.rate, func() error {
+			if err := d.restarts(ctx); err != nil {
+				return err
+			}
+			return d.takeovers(ctx)
+		})
 		if err != nil {
 			return err
 		}

@@ -62,6 +62,24 @@ type outcome struct {
 
 func (v outcome) exact() bool { return v.Exact() && v.deadLetters == 0 }
 
+// underTraffic sends messages at a steady rate while something is done to the stream, and
+// answers what became of them.
+func (t *trial) underTraffic(ctx context.Context, rate float64, do func() error) (v outcome, err error) {
+	sending, err := t.sendTo(t.topicIn, t.messages, rate, 0)
+	if err != nil {
+		return v, err
+	}
+	defer sending.close()
+	if err := do(); err != nil {
+		return v, err
+	}
+	n, err := sending.stop(ctx)
+	if err != nil {
+		return v, err
+	}
+	return t.judge(ctx, n)
+}
+
 // judge ends the stream and holds the output against the ledger of n messages.
 func (t *trial) judge(ctx context.Context, n int64) (v outcome, err error) {
 	if err := t.complete(ctx); err != nil {
