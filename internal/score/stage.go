@@ -60,7 +60,6 @@ type StageEngine struct {
 	absorbed bool  // nothing is to come of these records but history
 
 	vectors       []float32
-	scored        []int // rows that are in vectors
 	prints        []uint64
 	probabilities []float32
 	unscorable    []bool

@@ -23,10 +23,10 @@ import (
 //   - after: it reads a newer generation than its orders have, and ends with ErrOutdated.
 //
 // Calling it again is harmless. o says who is retired: pipeline, stage, group, topic,
-// partitions, start.
+// partitions, start. Where the broker has forgotten commits, results are taken for them only
+// if o.StillOwner says so, as for a loop.
 func Retire(ctx context.Context, o Options, generation int64) error {
 	o.Orders = Orders{Generation: generation}
-	o.StillOwner = func(context.Context) bool { return true } // whoever divides the partitions anew decides about them
 	l, err := NewLoop(o, nobody{})
 	if err != nil {
 		return fmt.Errorf("retire an owner of %s: %w", o.Topic, err)

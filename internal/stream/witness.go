@@ -55,9 +55,10 @@ func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool
 }
 
 // witnessed tells whether every record that was committed has a committed result that can be
-// read again. What is handed on to another stage has results of that one only, later.
+// read again. What is handed on to another stage has results of that one only, later, and what
+// only adds to a history has none.
 func (s *session) witnessed() bool {
-	return s.Delivery == ExactlyOnce && s.Sink == SinkKafka && s.Stage == 0 && len(s.Forward) == 0
+	return s.Delivery == ExactlyOnce && s.Sink == SinkKafka && s.Stage == 0 && len(s.Forward) == 0 && s.History == nil
 }
 
 // results answers, for every partition owned, the offset behind the last record that has a
