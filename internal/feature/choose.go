@@ -150,6 +150,7 @@ func (s *Stage) arrange(p *Program) {
 			p.chained = p.chained || p.parts[i].stage != nil && p.parts[i].stage != s
 		}
 	}
+	s.columns = s.looked()
 }
 
 // want notes that a phase looks at an operand, and so at what that is made of.
@@ -164,6 +165,62 @@ func (p *Program) want(o operand, phase int, wanted map[int]int) {
 		p.want(step.left, phase, wanted)
 		p.want(step.right, phase, wanted)
 	}
+}
+
+// looked returns the columns of the row that the stage looks at, but its key.
+func (s *Stage) looked() []int {
+	columns := []int{s.time}
+	note := func(c int) {
+		if !slices.Contains(columns, c) {
+			columns = append(columns, c)
+		}
+	}
+	for _, t := range s.totals {
+		if t.kind == ofUnits || t.kind == ofSquares {
+			note(t.of.column)
+		}
+	}
+	for _, v := range s.values {
+		if !v.raw {
+			note(v.column)
+		}
+	}
+	for _, o := range append(s.prepared(), s.compared()...) {
+		if !o.feature {
+			note(o.index)
+		}
+	}
+	return columns
+}
+
+// prepared are the operands of what the stage's phases prepare.
+func (s *Stage) prepared() []operand {
+	var all []operand
+	for _, ph := range s.phases {
+		for _, o := range ph.prepare {
+			if o.kind != opKeep {
+				all = append(all, o.left)
+			}
+			if o.kind == opRatio || o.kind == opDifference || o.kind == opProduct {
+				all = append(all, o.right)
+			}
+		}
+	}
+	return all
+}
+
+// compared are the operands of conditions, and of values that are kept as they are.
+func (s *Stage) compared() []operand {
+	var all []operand
+	for _, f := range s.filters {
+		all = append(all, f.of)
+	}
+	for _, v := range s.values {
+		if v.raw {
+			all = append(all, v.of)
+		}
+	}
+	return all
 }
 
 // judge decides the conditions of a phase, and takes what the record adds to their totals.

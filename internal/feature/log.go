@@ -46,7 +46,9 @@ func (s *State) fill(event, next []uint64) {
 		next[1+i], over = bits.Add64(event[1+i], s.added[i], 0)
 		next[2+i], _ = bits.Add64(event[2+i], s.added[i+1], over)
 	}
-	copy(event[1+len(s.added):], s.seen)
+	if len(s.seen) > 0 {
+		copy(event[1+len(s.added):], s.seen)
+	}
 }
 
 // makeRoom forgets the events that no window can reach any more, and takes a larger ring where that is not enough.

@@ -21,20 +21,12 @@ type Table struct {
 
 // Replayed is what a Replay makes of a table.
 type Replayed struct {
-	X      []float64 // [N, F] row-major, rows in the order of the table
-	States [][]*State
+	X        []float64 // [N, F] row-major, rows in the order of the table
+	counters Counters
 }
 
-// Counters sums up what the states of all stages have met.
-func (r *Replayed) Counters() Counters {
-	var sum Counters
-	for _, states := range r.States {
-		for _, s := range states {
-			sum = sum.Plus(s.counters)
-		}
-	}
-	return sum
-}
+// Counters sums up what the histories of all stages have met.
+func (r *Replayed) Counters() Counters { return r.counters }
 
 // ErrUnusable is returned when a row of a table cannot become history.
 var ErrUnusable = errors.New("row without a usable time or value")
@@ -46,32 +38,28 @@ type ReplayOptions struct {
 }
 
 // Replay computes the features of every row of a table as they would have been when it happened: rows become history in the
-// order of their event times, those of one time in the order of the table, and no label counts before it is known. Keys are
-// divided among the workers, which changes no bit of the result.
+// order of their event times, those of one time in the order of the table, and no label counts before it is known.
+//
+// No history depends on another key's, so a stage is replayed key by key, with one history that is emptied in between and stays in
+// the nearest cache. That the stream, where all keys take turns, comes to the same bits is what the tests of Replay compare.
+// The keys are divided among the workers.
 func (p *Program) Replay(t Table, o ReplayOptions) (Replayed, error) {
 	if err := p.check(t); err != nil {
 		return Replayed{}, fmt.Errorf("replay history: %w", err)
 	}
 	n := len(t.Columns[0])
+	if n > math.MaxInt32 {
+		return Replayed{}, fmt.Errorf("replay history: %d rows at once, at most %d", n, math.MaxInt32)
+	}
 	r := replay{program: p, table: t, order: p.order(t), workers: max(1, o.Workers)}
-	r.labels = r.labelOrder()
-	out := Replayed{X: o.X[:0], States: make([][]*State, len(p.stages))}
-	if out.X = out.X[:min(cap(out.X), n*p.Width())]; len(out.X) < n*p.Width() {
-		out.X = make([]float64, n*p.Width())
-		adviseHugePages(out.X)
+	r.known = r.labelTimes()
+	r.x = o.X[:0]
+	if r.x = r.x[:min(cap(r.x), n*p.Width())]; len(r.x) < n*p.Width() {
+		r.x = make([]float64, n*p.Width())
+		adviseHugePages(r.x)
 	}
-	for i, stage := range p.stages {
-		for range r.workers {
-			out.States[i] = append(out.States[i], stage.NewState())
-		}
-	}
-	r.x, r.states, r.nths = out.X, out.States, make([][]uint32, len(p.stages))
-	for i, stage := range p.stages {
-		if r.labels != nil && stage.exact {
-			r.nths[i] = make([]uint32, n)
-		}
-	}
-	return out, r.run()
+	err := r.run()
+	return Replayed{r.x, r.counters}, err
 }
 
 func (p *Program) check(t Table) error {
@@ -111,210 +99,71 @@ func sortedBy(times []float64) []int {
 	return order
 }
 
-// labelOrder returns the rows in the order in which their labels arrive, those of one time in event order; nil where labels
-// do not arrive apart.
-func (r *replay) labelOrder() []int {
+// labelTimes returns when each row's label arrives, never before the row itself; nil where labels do not arrive apart.
+func (r *replay) labelTimes() []float64 {
 	stages, t := r.program.stages, &r.table
 	if len(stages) == 0 || !stages[0].arriving || t.Labels == nil || t.KnownAt == nil {
 		return nil
 	}
-	r.known = make([]float64, len(t.KnownAt))
-	labels := make([]int, len(t.KnownAt))
-	for k := range labels {
-		i := r.at(k)
-		labels[k], r.known[i] = i, max(t.KnownAt[i], t.Columns[stages[0].time][i]) // never before the row itself
+	known := make([]float64, len(t.KnownAt))
+	for i, at := range t.KnownAt {
+		known[i] = max(at, t.Columns[stages[0].time][i])
 	}
-	slices.SortStableFunc(labels, func(a, b int) int { return cmp.Compare(r.known[a], r.known[b]) })
-	return labels
+	return known
 }
 
 // replay is one run of Replay.
 type replay struct {
-	program *Program
-	table   Table
-	order   []int
-	labels  []int     // rows in the order in which their labels arrive; nil where labels do not arrive apart
-	known   []float64 // by row, when its label arrives
-	workers int
-	x       []float64
-	states  [][]*State
-	nths    [][]uint32 // by stage and row, where labels arrive and the stage is exact: see State.Learn
+	program  *Program
+	table    Table
+	order    []int
+	known    []float64 // by row, when its label arrives; nil where labels do not arrive apart
+	workers  int
+	x        []float64
+	counters Counters
 }
 
-// run replays with all workers. Each goes through all rows and takes those of its keys; once the aggregates of all stages are
-// there, the rows are divided evenly to be finished. Where a stage looks at what one before it has computed, maybe of another worker's
-// keys, all wait between the stages.
+// run replays one stage after the other, since one may look at what those before it have computed, and finishes all rows.
 func (r *replay) run() error {
-	failed := make([]error, r.workers)
-	each := func(do func(worker int)) {
-		var all sync.WaitGroup
-		for w := range r.workers {
-			all.Go(func() { do(w) })
+	for _, stage := range r.program.stages {
+		if len(stage.aggregates) == 0 {
+			continue
 		}
-		all.Wait()
-	}
-	stages := len(r.states)
-	steps := [][2]int{{0, stages}}
-	if r.program.chained && r.workers > 1 {
-		steps = steps[:0]
-		for s := range stages {
-			steps = append(steps, [2]int{s, s + 1})
-		}
-	}
-	for _, step := range steps {
-		each(func(w int) { failed[w] = r.share(w, step[0], step[1]) })
-		if err := errors.Join(failed...); err != nil || r.workers == 1 {
+		keys := r.group(stage)
+		failed, met := make([]error, r.workers), make([]Counters, r.workers)
+		r.each(func(w int) {
+			from, to := keys.share(w, r.workers)
+			k := newKeyReplay(r, stage, keys)
+			for g := from; g < to && failed[w] == nil; g++ {
+				failed[w] = k.become(int(keys.starts[g]), int(keys.starts[g+1]))
+			}
+			met[w] = k.state.counters
+		})
+		if err := errors.Join(failed...); err != nil {
 			return err
+		}
+		for _, c := range met {
+			r.counters = r.counters.Plus(c)
 		}
 	}
 	n, width := len(r.table.Columns[0]), r.program.Width()
-	each(func(w int) {
+	r.each(func(w int) {
 		row := make([]float64, len(r.table.Columns))
 		for i := w * n / r.workers; i < (w+1)*n/r.workers; i++ {
-			r.gather(row, i)
+			for c := range row {
+				row[c] = r.table.Columns[c][i]
+			}
 			r.program.Finish(row, r.x[i*width:(i+1)*width])
 		}
 	})
 	return nil
 }
 
-// share replays the keys of one worker in some of the stages, a block of rows at a time. A lone worker finishes them, too.
-func (r *replay) share(worker, first, end int) error {
-	width, n := r.program.Width(), len(r.table.Columns[0])
-	columns := len(r.table.Columns)
-	rows := record.Rows{Width: columns, Values: make([]float64, block*columns)}
-	taken := make([]int, 0, block) // rows of the table
-	texts, arrivals := r.texts(), r.arrivals(worker, first, end)
-	size := block
-	if r.labels != nil {
-		size = 1 // labels arrive between any two rows
+// each lets all workers do something at the same time.
+func (r *replay) each(do func(worker int)) {
+	var all sync.WaitGroup
+	for w := range r.workers {
+		all.Go(func() { do(w) })
 	}
-	for from := 0; from < n; from += size {
-		to := min(from+size, n)
-		for s := first; s < end; s++ {
-			if s == first || r.workers > 1 {
-				taken = taken[:0]
-				for k := from; k < to; k++ {
-					i, row := r.at(k), rows.Values[len(taken)*columns:][:columns]
-					r.gather(row, i)
-					if s == first {
-						arrivals.until(k, row)
-					}
-					if r.owns(worker, s, row) {
-						taken = append(taken, i)
-					}
-				}
-			}
-			state := r.states[s][worker]
-			state.touch(&rows, 0, len(taken))
-			for b, i := range taken {
-				if !state.update(rows.Values[b*columns:][:columns], texts, r.label(i), r.x[i*width:][:width], state.hints[b]) {
-					return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
-				}
-				if r.nths[s] != nil {
-					r.nths[s][i] = state.nth
-				}
-			}
-		}
-		if r.workers == 1 {
-			r.finish(&rows, from, to)
-		}
-	}
-	return nil
-}
-
-// finish computes what the rows of a block need no history for. Without stages nobody has gathered them yet.
-func (r *replay) finish(rows *record.Rows, from, to int) {
-	width, columns := r.program.Width(), rows.Width
-	for k := from; k < to; k++ {
-		i, row := r.at(k), rows.Values[(k-from)*columns:][:columns]
-		if len(r.states) == 0 {
-			r.gather(row, i)
-		}
-		r.program.Finish(row, r.x[i*width:][:width])
-	}
-}
-
-// owns says whether a worker has the key of a row in a stage.
-func (r *replay) owns(worker, stage int, row []float64) bool {
-	if r.workers == 1 {
-		return true
-	}
-	s := r.program.stages[stage]
-	key := row[s.key]
-	hash := math.Float64bits(key)
-	if s.keyIsText {
-		hash = fingerprint(r.table.Texts.At(key))
-	}
-	return int(hash*0x9e3779b97f4a7c15>>33)%r.workers == worker
-}
-
-func (r *replay) at(k int) int {
-	if r.order == nil {
-		return k
-	}
-	return r.order[k]
-}
-
-func (r *replay) gather(row []float64, i int) {
-	for c := range row {
-		row[c] = r.table.Columns[c][i]
-	}
-}
-
-func (r *replay) texts() *record.Texts {
-	if r.table.Texts == nil {
-		return new(record.Texts)
-	}
-	return r.table.Texts
-}
-
-func (r *replay) label(i int) Label {
-	if r.table.Labels == nil || r.labels != nil {
-		return Unknown
-	}
-	return r.table.Labels[i]
-}
-
-// arrivals tells a worker's states the labels of earlier rows as they become known.
-type arrivals struct {
-	*replay
-	worker int
-	stages [2]int // those that are replayed, from and to
-	next   int    // in labels
-	place  []int  // of each row in event order
-	row    []float64
-}
-
-func (r *replay) arrivals(worker, first, end int) *arrivals {
-	a := &arrivals{replay: r, worker: worker, stages: [2]int{first, end}}
-	if r.labels == nil {
-		return a
-	}
-	a.row = make([]float64, len(r.table.Columns))
-	a.place = make([]int, len(r.labels))
-	for k := range a.place {
-		a.place[r.at(k)] = k
-	}
-	return a
-}
-
-// until tells all labels that are known when the k-th row happens, of rows that happened before it.
-func (a *arrivals) until(k int, row []float64) {
-	for ; a.next < len(a.labels); a.next++ {
-		i := a.labels[a.next]
-		if a.known[i] > row[a.program.stages[0].time] || a.place[i] >= k {
-			return
-		}
-		a.gather(a.row, i)
-		for s := a.stages[0]; s < a.stages[1]; s++ {
-			if a.owns(a.worker, s, a.row) && a.table.Labels[i] != Unknown {
-				nth := uint32(0)
-				if a.nths[s] != nil {
-					nth = a.nths[s][i]
-				}
-				a.states[s][a.worker].Learn(a.row, a.texts(), nth, a.table.Labels[i] == Positive)
-			}
-		}
-	}
+	all.Wait()
 }

@@ -35,8 +35,9 @@ type Stage struct {
 	phases     []phase
 	judges     bool // there are filters, or values that a phase must prepare
 	rows       []rowsWindow
-	exact      bool // a label must find its very record, and not only one of the same time
-	width      int  // of the program
+	exact      bool  // a label must find its very record, and not only one of the same time
+	width      int   // of the program
+	columns    []int // of the row that it looks at, but its key
 
 	arriving bool  // labels count from the moment they are learned
 	longest  int64 // the greatest of bounds

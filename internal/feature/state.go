@@ -144,12 +144,20 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 	s.counters.Records++
 	slot := s.slotOf(row, texts, hint)
 	s.save(slot)
+	t := s.become(s.header(slot), int64(millis), row, values)
+	if s.join != nil {
+		s.remember(row, texts, slot, t)
+	}
+	s.turn(int64(millis))
+	return true
+}
+
+// become makes the record that was read history of a key, computes the stage's aggregates, and answers the time that it counts as.
+func (s *State) become(h []uint64, t int64, row, values []float64) int64 {
 	phases := s.stage.phases
 	if s.stage.judges {
 		s.judge(&phases[0], row, values)
 	}
-	h := s.header(slot)
-	t := int64(millis)
 	if t >= int64(h[headerNewest]) {
 		s.append(h, t)
 	} else {
@@ -164,11 +172,7 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 	if s.stage.exact {
 		s.nth = s.ordinal(h)
 	}
-	if s.join != nil {
-		s.remember(row, texts, slot, t)
-	}
-	s.turn(int64(millis))
-	return true
+	return t
 }
 
 // read takes what the record adds to the totals, and its values.

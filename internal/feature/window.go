@@ -26,29 +26,29 @@ func (s *State) aggregate(ph *phase, row, values []float64, h []uint64) {
 			n = a.n.between(words, from, to)
 		}
 		v := a.empty
-		if n >= a.least {
+		switch {
+		case n < a.least:
+		case a.kind == aggregateCount:
+			v = float64(n)
+		case a.kind == aggregateSum:
+			v = float64(int64(between(words, a.total, from, to))) / a.scale
+		case n == 0:
+		case a.kind == aggregateMean:
+			v = float64(int64(between(words, a.total, from, to))) / (float64(n) * a.scale)
+		case a.kind == aggregateShare:
+			if positives := between(words, a.total, from, to); positives > 0 {
+				v = float64(positives) / (float64(n) + a.smoothing)
+			}
+		default:
 			v = s.valueOf(a, row, words, mask, from, to, n)
 		}
 		values[a.input] = v
 	}
 }
 
-// valueOf computes one aggregate of n records.
+// valueOf computes an aggregate of n records, which are not none.
 func (s *State) valueOf(a *aggregate, row []float64, words []uint64, mask uint64, from, to mark, n uint64) float64 {
 	switch a.kind {
-	case aggregateCount:
-		return float64(n)
-	case aggregateSum:
-		return float64(int64(between(words, a.total, from, to))) / a.scale
-	}
-	if n == 0 {
-		return a.empty
-	}
-	switch a.kind {
-	case aggregateMean:
-		return float64(int64(between(words, a.total, from, to))) / (float64(n) * a.scale)
-	case aggregateShare:
-		return float64(between(words, a.total, from, to)) / (float64(n) + a.smoothing)
 	case aggregateDeviation:
 		return math.Sqrt(a.variance(words, from, to, n)) / a.scale
 	case aggregateZScore:

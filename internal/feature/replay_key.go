@@ -1,0 +1,127 @@
+package feature
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"temporal-streaming/internal/record"
+)
+
+// keyReplay replays the rows of one key after another in one stage.
+type keyReplay struct {
+	*replay
+	*grouped
+	stage *Stage
+	state *State
+	slot  uint32
+	texts *record.Texts
+	row   []float64
+	order []int32  // places of the key's rows in the order in which their labels arrive
+	nths  []uint32 // by place: see State.Learn
+
+	first, last int     // of the features that the stage computes
+	sink        float64 // keeps reads that only warm the caches
+}
+
+func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
+	k := &keyReplay{replay: r, grouped: g, stage: stage, state: stage.newState(), texts: r.table.Texts}
+	if k.texts == nil {
+		k.texts = new(record.Texts)
+	}
+	k.row = make([]float64, len(r.table.Columns))
+	k.slot = k.state.newSlot(0)
+	inputs := stage.Inputs()
+	k.first, k.last = slices.Min(inputs), slices.Max(inputs)
+	return k
+}
+
+// become makes the rows of a key history; they are in event order.
+func (k *keyReplay) become(start, end int) error {
+	s, width := k.state, k.program.Width()
+	s.empty(k.slot)
+	h := s.header(k.slot)
+	k.arrive(k.rows[start:end])
+	told := 0 // of labels
+	for at := start; at < end; at++ {
+		if (at-start)%block == 0 {
+			k.touch(k.rows[at:min(at+block, end)])
+		}
+		i := k.rows[at]
+		for c, v := range k.values[at*len(k.stage.columns):][:len(k.stage.columns)] {
+			k.row[k.stage.columns[c]] = v
+		}
+		for ; told < len(k.order); told++ {
+			l := k.order[told]
+			if start+int(l) >= at || k.known[k.rows[start+int(l)]] > k.row[k.stage.time] {
+				break
+			}
+			k.tell(h, k.rows[start+int(l)], k.nths[l])
+		}
+		label := Unknown
+		if k.labels != nil {
+			label = k.labels[at]
+		}
+		millis := math.Round(k.row[k.stage.time] * 1000)
+		if !(math.Abs(millis) <= maxMillis) || !s.read(k.row, k.texts, label) {
+			return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
+		}
+		s.counters.Records++
+		s.become(h, int64(millis), k.row, k.x[int(i)*width:][:width])
+		if k.nths != nil {
+			k.nths[at-start] = s.nth
+		}
+	}
+	return nil
+}
+
+// touch reads a word of every line of the result that the rows' aggregates go to: these reads do not wait for one another, and
+// the writes that follow need not wait for memory.
+func (k *keyReplay) touch(rows []int32) {
+	var sum float64
+	width := k.program.Width()
+	for _, i := range rows {
+		at := int(i) * width
+		for f := at + k.first; f < at+k.last; f += 8 {
+			sum += k.x[f]
+		}
+		sum += k.x[at+k.last]
+	}
+	k.sink += sum
+}
+
+// arrive puts the key's labels into the order in which they arrive, those of one time into event order.
+func (k *keyReplay) arrive(rows []int32) {
+	k.order = k.order[:0]
+	if k.known == nil || !k.stage.LooksAtLabels() {
+		return
+	}
+	k.nths = slices.Grow(k.nths[:0], len(rows))[:len(rows)]
+	for place := range rows {
+		k.order = append(k.order, int32(place))
+	}
+	slices.SortStableFunc(k.order, func(a, b int32) int { return cmp.Compare(k.known[rows[a]], k.known[rows[b]]) })
+}
+
+// tell tells the label of an earlier row.
+func (k *keyReplay) tell(h []uint64, i int32, nth uint32) {
+	label := k.table.Labels[i]
+	if label == Unknown {
+		return
+	}
+	millis := int64(math.Round(k.table.Columns[k.stage.time][i] * 1000))
+	if !k.state.learn(h, millis, nth, label == Positive) {
+		k.state.counters.Strayed++ // too old for any window
+	}
+}
+
+// empty makes a slot one of a key without events.
+func (s *State) empty(slot uint32) {
+	h := s.header(slot)
+	kept := h[headerRing]
+	clear(h)
+	h[headerRing], h[headerNewest] = kept, never
+	words, _ := s.arena.ring(ring(kept))
+	clear(words[:s.arena.stride]) // the totals before the first event
+}
