@@ -96,7 +96,7 @@ from the environment, and behind it from the local stack's file .devstack/env;
 		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand())
 	group(root, "Deal with what could not be scored:", a.dlqCommand())
 	group(root, "Train models:", a.loadCommand(), a.trainCommand(), a.evaluateCommand())
-	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.pipelineCommand(), a.featuresCommand(), a.doctorCommand(), a.versionCommand())
+	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.pipelineCommand(), a.featuresCommand(), a.auditCommand(), a.doctorCommand(), a.versionCommand())
 	return root
 }
 

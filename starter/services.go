@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/registry"
+	"temporal-streaming/internal/serving"
 	"temporal-streaming/internal/tracking"
 	"temporal-streaming/pipelines"
 	"temporal-streaming/starter/internal/control"
@@ -20,6 +23,7 @@ type reach struct {
 	objects  func(config.S3) (objectStore, error)
 	kafka    brokers
 	mlflow   func(config.MLflow) (modelRegistry, error)
+	server   func(config.Config) (*serving.Server, error) // all that a worker has for its streams
 }
 
 // controlPlane is what commands ask of Temporal; *control.Temporal is one.
@@ -70,6 +74,7 @@ func realServices() reach {
 				URL: m.URI, UIURL: m.PublicUI, Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(), Attempts: 1,
 			})
 		},
+		server: newServer,
 		objects: func(s config.S3) (objectStore, error) {
 			return artifact.NewS3(artifact.S3Config{
 				Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
@@ -193,4 +198,26 @@ func (a *app) pipeline(name string) (*pipeline.Definition, error) {
 		next = "Did you mean " + near + "? " + next
 	}
 	return nil, misuse(next, "there is no pipeline %s", name)
+}
+
+// newServer has what a worker has for its streams.
+func newServer(cfg config.Config) (*serving.Server, error) {
+	store, err := artifact.NewS3(artifact.S3Config{
+		Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region, Bucket: cfg.S3.Bucket,
+		AccessKey: cfg.S3.AccessKey, SecretKey: cfg.S3.SecretKey.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	mlflow, err := tracking.New(tracking.Config{
+		URL: cfg.MLflow.URI, UIURL: cfg.MLflowUI(), Username: cfg.MLflow.Username,
+		Password: cfg.MLflow.Password.Reveal(), Token: cfg.MLflow.Token.Reveal(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	log := slog.New(slog.DiscardHandler)
+	return &serving.Server{
+		Kafka: kafkaOf(cfg), Models: &registry.Registry{MLflow: mlflow, Logger: log}, Store: store, Pipeline: pipelines.Load, Logger: log,
+	}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -152,3 +153,43 @@ func digest(h *score.Histories) string {
 
 // patience bounds what is done for the store's sake after the loop has ended.
 const patience = 10 * time.Second
+
+// Oldest puts the oldest state of a partition into h from which the log, which begins at first, goes on, and answers its offset.
+// Its errors are those of Load.
+func (b *Book) Oldest(ctx context.Context, h *score.Histories, partition int32, first int64) (at int64, err error) {
+	w := stream.Want{Partition: partition, First: first, Next: first}
+	l, err := b.shelf().read(ctx, partition)
+	if err != nil && !errors.Is(err, artifact.ErrNotFound) && !errors.Is(err, errList) {
+		return 0, err
+	}
+	stage := digest(h)
+	switch {
+	case err != nil && first > 0:
+		return 0, b.lost(&w, "there is no list of its snapshots")
+	case err != nil || l.Origin >= first && l.Seed == nil:
+		return max(first, l.Origin), nil
+	case l.Origin >= first && l.Seed.Stage == stage:
+		state, err := b.open(ctx, h, *l.Seed)
+		if err == nil {
+			h.Set(partition, state)
+			return l.Origin, nil
+		}
+		if !damaged(err) {
+			return 0, err
+		}
+	}
+	for _, e := range slices.Backward(l.Snapshots) {
+		if e.Stage != stage || e.Offset < first {
+			continue
+		}
+		state, err := b.open(ctx, h, e)
+		if err == nil {
+			h.Set(partition, state)
+			return e.Offset, nil
+		}
+		if !damaged(err) {
+			return 0, err
+		}
+	}
+	return 0, b.lost(&w, "no snapshot is young enough")
+}

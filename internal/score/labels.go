@@ -96,14 +96,7 @@ func (e *LabelEngine) process(i int, m *record.Message, out *Output) {
 	}
 	told := false
 	for row := range n {
-		r := e.rows.Row(row)
-		l := label{id: uint64(int64(r[0])), positive: r[1] == e.positive, knownAt: max(0, m.Timestamp)}
-		if e.idIsText {
-			l.id = feature.TextID(e.rows.Texts.At(r[0]))
-		}
-		if hasTime {
-			l.knownAt = int64(math.Round(r[2] * float64(time.Second/time.Millisecond)))
-		}
+		l := e.label(row, hasTime, m)
 		if e.positivesOnly && !l.positive {
 			continue
 		}
@@ -120,6 +113,32 @@ func (e *LabelEngine) process(i int, m *record.Message, out *Output) {
 	}
 	if !told {
 		out.Results = append(out.Results, Result{Input: i, Kind: KindNothing})
+	}
+}
+
+// label is what a row says.
+func (e *LabelEngine) label(row int, hasTime bool, m *record.Message) label {
+	r := e.rows.Row(row)
+	l := label{id: uint64(int64(r[0])), positive: r[1] == e.positive, knownAt: max(0, m.Timestamp)}
+	if e.idIsText {
+		l.id = feature.TextID(e.rows.Texts.At(r[0]))
+	}
+	if hasTime {
+		l.knownAt = int64(math.Round(r[2] * float64(time.Second/time.Millisecond)))
+	}
+	return l
+}
+
+// Each calls visit with every label of a message: of the record with this id (see feature.TextID), known at a time in unix
+// milliseconds. A message that is none has no labels.
+func (e *LabelEngine) Each(m *record.Message, visit func(id uint64, positive bool, knownAt int64)) {
+	n, hasTime, err := e.decode(m.Value)
+	if err != nil {
+		return
+	}
+	for row := range n {
+		l := e.label(row, hasTime, m)
+		visit(l.id, l.positive, l.knownAt)
 	}
 }
 

@@ -279,6 +279,20 @@ func (e *StageEngine) learn(b []byte, w *waiting) {
 	e.histories.Of(e.on).LearnByID(l.id, l.positive, l.knownAt)
 }
 
+// Origin tells of which row of which message of the source a message of the stage's topic is; ok is false where it is of none, as
+// a label.
+func (e *StageEngine) Origin(value []byte) (partition int32, offset int64, row int, ok bool) {
+	kind, rest, reject := e.reads.open(value)
+	if reject != nil || kind != forwardRecord {
+		return 0, 0, 0, false
+	}
+	in := forwardReader{b: rest}
+	partition, offset = int32(in.varint()), in.varint()
+	in.varint() // the timestamp
+	row = int(in.varint())
+	return partition, offset, row, !in.torn
+}
+
 // room makes values as long as there are rows.
 func (e *StageEngine) room() {
 	n := e.rows.N * e.program.Width()
