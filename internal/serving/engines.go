@@ -2,7 +2,10 @@ package serving
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"temporal-streaming/internal/history"
 	"temporal-streaming/internal/job"
@@ -79,5 +82,28 @@ func (s *Server) book(plan job.StreamPlan, shard job.Shard) stream.History {
 	}
 	return &history.Book{
 		Store: s.Store, Pipeline: plan.Pipeline, Topic: plan.Stage(shard.Stage).Topic, Logger: s.Logger.With("shard", shard.ID),
+	}
+}
+
+// abreast waits until the labels that are there have been handed on; nil for all but the shards that read the source, of a
+// stream with labels.
+func (s *Server) abreast(plan job.StreamPlan, shard job.Shard) func(context.Context) error {
+	i := slices.IndexFunc(plan.Stages, func(stage job.Stage) bool { return stage.Kind == job.StageLabels })
+	if i < 0 || shard.Stage > 0 {
+		return nil
+	}
+	labels := plan.Stages[i]
+	return func(ctx context.Context) error {
+		for {
+			behind, err := stream.Unread(ctx, s.Kafka, plan.Group, labels.Topic, numbers(labels.Partitions))
+			if err == nil && !behind {
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return errors.Join(ctx.Err(), err)
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
 	}
 }

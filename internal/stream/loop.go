@@ -42,6 +42,7 @@ type Loop struct {
 	limits  limits
 	health  health
 	memory  memory
+	passed  int64 // records with timestamps up to it need not wait; see abreast
 	hand    hand
 	commits time.Time // when the last one was
 	told    time.Time // when Progress was last called
@@ -155,6 +156,9 @@ func (l *Loop) live(ctx context.Context) error {
 	src, snk, err := l.wire.dial(l.limits)
 	if err != nil {
 		return err
+	}
+	if l.History != nil && len(l.Forward) > 0 && len(l.Partitions) > 1 {
+		src = newMerger(src, l.Partitions, l.slots, l.Now)
 	}
 	s := newSession(l, src, snk)
 	err = l.await(ctx, openTimeout, s.open)

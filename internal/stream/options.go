@@ -66,6 +66,11 @@ type Options struct {
 	// then; nil: it knows nothing of them.
 	History History
 
+	// Abreast is called before records of a backlog are scored, and returns when what was written
+	// before now to a topic that belongs beside this one has been handed on, or with an error
+	// when its ctx is done; nil: there is no such topic.
+	Abreast func(ctx context.Context) error
+
 	// Model and ModelVersion say who scores; Progress repeats them.
 	Model, ModelVersion string
 	// Orders are those to begin with. Their processor and model are the ones given otherwise.

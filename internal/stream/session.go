@@ -171,7 +171,10 @@ func (s *session) step(ctx context.Context) error {
 		}
 		s.sleep(ctx, wait)
 	}
-	if len(in) > 0 {
+	if err := s.abreast(ctx, in); err != nil {
+		return err
+	}
+	if len(in) > 0 && ctx.Err() == nil {
 		if err := s.take(ctx, in); err != nil {
 			return err
 		}
