@@ -62,6 +62,7 @@ func benchmarks() []benchmark {
 	return []benchmark{
 		{"ulb", "quality of the creditcard model on the real ULB rows, beside scikit-learn on the same rows", (*bench).ulb},
 		{"handbook", "quality of the transactions recipe by the Fraud Detection Handbook's protocols", (*bench).handbook},
+		{"fit-kills", "trainings whose worker is killed (-9) in Fit, held bit for bit against an undisturbed one", (*bench).fitKills},
 		{"features", "the handbook's 15 features over all its transactions, on one core, beside polars on one thread", (*bench).features},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
