@@ -8,9 +8,12 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/workflow/v1"
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
@@ -66,9 +69,17 @@ func (b *bench) fitKills(ctx context.Context, args []string) error {
 	out := &report{bench: "fit-kills"}
 	same, attempts := 0, 0
 	var differ []error
+	lasts := undisturbed.fit
 	for i := range o.kills {
-		after := time.Duration(random.Float64() * 0.9 * float64(undisturbed.fit))
-		killed, err := t.run(ctx, &after)
+		var killed outcomeOfTraining
+		var after time.Duration
+		for {
+			after = time.Duration(random.Float64() * 0.9 * float64(lasts))
+			if killed, err = t.run(ctx, &after); !errors.Is(err, errTooLate) {
+				break
+			}
+			lasts = lasts * 3 / 4 // the machine has less to do than it had
+		}
 		if err != nil {
 			return err
 		}
@@ -93,6 +104,9 @@ func (b *bench) fitKills(ctx context.Context, args []string) error {
 	}
 	return errors.Join(append([]error{b.print(out, o.json)}, differ...)...)
 }
+
+// errTooLate is returned where Fit had ended before its worker was to be killed.
+var errTooLate = errors.New("the training was faster than its worker's death")
 
 // trainings are what the runs have in common: a worker, a data set, the services.
 type trainings struct {
@@ -167,6 +181,9 @@ type outcomeOfTraining struct {
 // began.
 func (t *trainings) run(ctx context.Context, kill *time.Duration) (out outcomeOfTraining, err error) {
 	fail := func(err error) (outcomeOfTraining, error) {
+		if errors.Is(err, errTooLate) {
+			return out, err
+		}
 		return out, fmt.Errorf("train: %w; the worker said:\n%s", err, t.worker.said)
 	}
 	if _, err := t.models.Find(ctx, pipelineName, registry.Champion); err == nil {
@@ -201,13 +218,13 @@ func (t *trainings) run(ctx context.Context, kill *time.Duration) (out outcomeOf
 
 // killIn waits until Fit runs, and then so much longer, and kills the worker. Another one takes its place.
 func (t *trainings) killIn(ctx context.Context, w client.WorkflowRun, after time.Duration, out *outcomeOfTraining) error {
-	if _, err := t.fitting(ctx, w, out); err != nil {
+	if err := t.fitting(ctx, w, out); err != nil {
 		return err
 	}
 	if err := sleep(ctx, after); err != nil {
 		return err
 	}
-	if _, err := t.fitting(ctx, w, out); err != nil {
+	if err := t.fitting(ctx, w, out); err != nil {
 		return err
 	}
 	if err := t.worker.kill(); err != nil {
@@ -221,11 +238,11 @@ func (t *trainings) killIn(ctx context.Context, w client.WorkflowRun, after time
 }
 
 // fitting waits until Fit runs, and reads how far it says it is.
-func (t *trainings) fitting(ctx context.Context, w client.WorkflowRun, out *outcomeOfTraining) (bool, error) {
+func (t *trainings) fitting(ctx context.Context, w client.WorkflowRun, out *outcomeOfTraining) error {
 	for {
 		d, err := t.temporal.DescribeWorkflowExecution(ctx, w.GetID(), w.GetRunID())
 		if err != nil {
-			return false, err
+			return err
 		}
 		for _, a := range d.PendingActivities {
 			if a.ActivityType.GetName() == "Fit" && a.State == enums.PENDING_ACTIVITY_STATE_STARTED {
@@ -233,16 +250,26 @@ func (t *trainings) fitting(ctx context.Context, w client.WorkflowRun, out *outc
 				if a.HeartbeatDetails != nil && converter.GetDefaultDataConverter().FromPayloads(a.HeartbeatDetails, &p) == nil {
 					out.member, out.epoch = p.Member, p.Epoch
 				}
-				return true, nil
+				return nil
 			}
 		}
-		if d.WorkflowExecutionInfo.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
-			return false, errors.New("the training ended before its worker could be killed; give it more --rows")
+		if late(d) {
+			return errTooLate
 		}
 		if err := sleep(ctx, 20*time.Millisecond); err != nil {
-			return false, err
+			return err
 		}
 	}
+}
+
+// late says whether a training is past Fit.
+func late(d *workflowservice.DescribeWorkflowExecutionResponse) bool {
+	if d.WorkflowExecutionInfo.Status != enums.WORKFLOW_EXECUTION_STATUS_RUNNING {
+		return true
+	}
+	return slices.ContainsFunc(d.PendingActivities, func(a *workflow.PendingActivityInfo) bool {
+		return slices.Contains([]string{"Log", "Validate", "Promote", "Reject"}, a.ActivityType.GetName())
+	})
 }
 
 // history says how long the last attempt of Fit took, and which it was.

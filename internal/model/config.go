@@ -12,6 +12,7 @@ type Config struct {
 	Members int   // networks trained with seeds of their own, averaged; default 3
 
 	SignedLog []bool  // per feature: replace x by sign(x)*log(1+|x|) first; nil means none
+	Ratios    []Ratio // further inputs of two features each, see Preparation
 	Clip      float32 // standardised values are cut off at +-Clip; default 30
 	Bins      int     // piecewise-linear encoding: intervals per feature between training quantiles; default 0, no encoding
 
@@ -109,9 +110,11 @@ func (c Config) validate(features int) error {
 		return refuse("members is %d, want 1 to %d", c.Members, maxMembers)
 	case c.SignedLog != nil && len(c.SignedLog) != features:
 		return refuse("signed log names %d features where there are %d", len(c.SignedLog), features)
+	case len(c.Ratios) > maxFeatures || !ratiosOf(c.Ratios, features):
+		return refuse("ratios are %v, want pairs of two of the %d features", c.Ratios, features)
 	case !within(float64(c.Clip), 0.5, 1e6):
 		return refuse("clip is %v, want 0.5 to 1e6 standard deviations", c.Clip)
-	case c.Bins < 0 || (c.Bins+len(c.TailQuantiles))*features > maxBins:
+	case c.Bins < 0 || (c.Bins+len(c.TailQuantiles))*(features+len(c.Ratios)) > maxBins:
 		return refuse("bins is %d and there are %d tail quantiles, want 0 to %d together for %d features", c.Bins, len(c.TailQuantiles), maxBins/features, features)
 	case !c.tailsRise():
 		return refuse("tail quantiles are %v, want rising ones above 1 - 1/bins and below 1, and only with bins", c.TailQuantiles)

@@ -5,7 +5,7 @@ import "sync"
 // encoder computes the piecewise-linear part of a [Preparation] for standardised rows, many values at a time. An encoded row has the
 // standardised values first, then one value per bin.
 type encoder struct {
-	features int
+	features int // standardised columns, those of ratios included
 	width    int // of an encoded row
 	stride   int // width padded to whole tiles
 

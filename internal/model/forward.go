@@ -59,10 +59,10 @@ func (n *network) forward(standardised, logits []float32) error {
 }
 
 func standardiseAll(k *kernel, p *Preparation, x []float32, n int) []float32 {
-	f := len(p.Mean)
-	standardised := make([]float32, n*f)
+	f, columns := len(p.SignedLog), len(p.Mean)
+	standardised := make([]float32, n*columns)
 	for i := range n {
-		p.standardise(k, x[i*f:(i+1)*f], standardised[i*f:(i+1)*f])
+		p.standardise(k, x[i*f:(i+1)*f], standardised[i*columns:(i+1)*columns])
 	}
 	return standardised
 }

@@ -27,6 +27,7 @@ var generatedNames = []string{"A", "B", "C", "Constant", "Amount"}
 
 func smallConfig() Config {
 	return Config{Hidden: []int{16, 8}, Members: 2, SignedLog: []bool{false, false, false, false, true}, Bins: 4,
+		TailQuantiles: []float64{0.99}, Ratios: []Ratio{{4, 0}, {1, 4}},
 		Epochs: 6, Batch: 64, LearningRate: 1e-2, WeightDecay: 0.01, Dropout: 0.1, Seed: 7, NegativeWeight: 3}
 }
 
@@ -60,8 +61,10 @@ func TestFitLearnsWhatNoStraightLineSeparates(t *testing.T) {
 
 func TestEveryReaderOfAModelGivesTheSameProbabilities(t *testing.T) {
 	plain := smallConfig()
-	plain.Bins, plain.SignedLog, plain.Members, plain.Hidden = 0, nil, 1, []int{33}
-	for name, cfg := range map[string]Config{"bins and signed log": smallConfig(), "plain": plain} {
+	plain.Bins, plain.TailQuantiles, plain.Ratios, plain.SignedLog, plain.Members, plain.Hidden = 0, nil, nil, nil, 1, []int{33}
+	ratios := plain
+	ratios.Ratios = []Ratio{{4, 2}}
+	for name, cfg := range map[string]Config{"bins and signed log": smallConfig(), "plain": plain, "ratios alone": ratios} {
 		t.Run(name, func(t *testing.T) {
 			m := fitted(t, cfg)
 			file, err := m.ONNX()

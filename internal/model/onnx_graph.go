@@ -56,18 +56,20 @@ const (
 
 // Names that the file and its readers agree on.
 const (
-	formatName    = "temporal-streaming/mlp/1"
-	metaFormat    = "format"
-	metaFeatures  = "features"
-	graphName     = "classifier"
-	inputName     = "input"
-	outputName    = "probability"
-	labelName     = "label"
-	batchName     = "batch"
-	opsetVersion  = 17
-	irVersion     = 8
-	producerName  = "temporal-streaming"
-	signedLogName = "signed_log"
+	formatName     = "temporal-streaming/mlp/1"
+	metaFormat     = "format"
+	metaFeatures   = "features"
+	graphName      = "classifier"
+	inputName      = "input"
+	outputName     = "probability"
+	labelName      = "label"
+	batchName      = "batch"
+	opsetVersion   = 17
+	irVersion      = 8
+	producerName   = "temporal-streaming"
+	signedLogName  = "signed_log"
+	ratioOverName  = "ratio_over"
+	ratioUnderName = "ratio_under"
 )
 
 // graph lays the model out node by node, in the order and with the arithmetic of [Preparation].
@@ -96,8 +98,8 @@ func (m *Model) graph() (*graph, error) {
 }
 
 func (p *Preparation) describe(g *graph, x string) string {
-	f := int64(len(p.Mean))
-	logged := false
+	f, all := int64(len(p.SignedLog)), int64(len(p.Mean))
+	logged := len(p.Ratios) > 0
 	for _, is := range p.SignedLog {
 		logged = logged || is
 	}
@@ -110,8 +112,19 @@ func (p *Preparation) describe(g *graph, x string) string {
 		g.node("Where", "scaled", []string{g.bools(signedLogName, []int64{1, f}, p.SignedLog), "log_signed", x})
 		x = "scaled"
 	}
-	g.node("Sub", "centred", []string{x, g.floats("mean", []int64{1, f}, p.Mean...)})
-	g.node("Mul", "standard", []string{"centred", g.floats("scale", []int64{1, f}, p.Scale...)})
+	if len(p.Ratios) > 0 {
+		over, under := make([]int64, len(p.Ratios)), make([]int64, len(p.Ratios))
+		for i, r := range p.Ratios {
+			over[i], under[i] = int64(r.Over), int64(r.Under)
+		}
+		g.node("Gather", "over", []string{"log_signed", g.ints(ratioOverName, over)}, attribute{"axis", 1})
+		g.node("Gather", "under", []string{"log_signed", g.ints(ratioUnderName, under)}, attribute{"axis", 1})
+		g.node("Sub", "ratio", []string{"over", "under"})
+		g.node("Concat", "with_ratios", []string{x, "ratio"}, attribute{"axis", 1})
+		x = "with_ratios"
+	}
+	g.node("Sub", "centred", []string{x, g.floats("mean", []int64{1, all}, p.Mean...)})
+	g.node("Mul", "standard", []string{"centred", g.floats("scale", []int64{1, all}, p.Scale...)})
 	g.node("Clip", "clipped", []string{"standard", g.floats("clip_low", nil, -p.Clip), g.floats("clip_high", nil, p.Clip)})
 	if len(p.Bins) == 0 {
 		return "clipped"

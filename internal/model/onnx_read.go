@@ -66,11 +66,18 @@ func (g *graph) model() (*Model, error) {
 	}
 	p := &m.Preparation
 	p.Mean, p.Scale = named["mean"].floats(), named["scale"].floats()
-	p.SignedLog = make([]bool, len(p.Mean))
+	p.SignedLog = make([]bool, len(m.Features))
 	if raw := named[signedLogName].raw; len(raw) == len(p.SignedLog) {
 		for i, b := range raw {
 			p.SignedLog[i] = b != 0
 		}
+	}
+	over, under := named[ratioOverName].ints(), named[ratioUnderName].ints()
+	if len(over) != len(under) {
+		return nil, refuse("%d and %d values describe its ratios", len(over), len(under))
+	}
+	for i := range over {
+		p.Ratios = append(p.Ratios, Ratio{int(over[i]), int(under[i])})
 	}
 	p.Clip, m.Threshold = named["clip_high"].scalar(), named["threshold"].scalar()
 	columns, low, slope := named["bin_column"].ints(), named["bin_low"].floats(), named["bin_slope"].floats()

@@ -11,12 +11,15 @@ import (
 //	v = sign(x)*log(1+|x|) where SignedLog[j], else x
 //	v = clip((v - Mean[j]) * Scale[j], -Clip, Clip)
 //
-// and, after these F values, one value per bin: clip((v[Column] - Low) * Slope, 0, 1), a piecewise-linear encoding by quantiles
+// after these F values, one for each of the Ratios, standardised alike: log(1+|a|) - log(1+|b|) of its two features, both with the
+// sign of the feature. What a product of two inputs says, sums of them cannot.
+// And, after these, one value per bin: clip((v[Column] - Low) * Slope, 0, 1), a piecewise-linear encoding by quantiles
 // (Gorishniy et al., "On Embeddings for Numerical Features in Tabular Deep Learning", 2022). The arithmetic is written in
 // exactly this order everywhere, in the exported graph too, so that all readers round alike.
 type Preparation struct {
 	SignedLog []bool
-	Mean      []float32
+	Ratios    []Ratio
+	Mean      []float32 // of the features, and then of the ratios
 	Scale     []float32 // 1 / standard deviation; 1 for a constant column
 	Clip      float32
 	Bins      []Bin
@@ -31,6 +34,21 @@ const (
 // constantBelow is the deviation, as a share of the mean, below which a column is constant: float32 has 24 bits, and the mean of equal
 // values is not exactly their value.
 const constantBelow = 1e-6
+
+// Ratio is one feature over another, as the difference of their signed logarithms.
+type Ratio struct{ Over, Under int }
+
+func (r Ratio) of(x []float32) float32 { return signedLog(x[r.Over]) - signedLog(x[r.Under]) }
+
+// ratiosOf says whether all are of two different features.
+func ratiosOf(ratios []Ratio, features int) bool {
+	for _, r := range ratios {
+		if r.Over < 0 || r.Under < 0 || r.Over >= features || r.Under >= features || r.Over == r.Under {
+			return false
+		}
+	}
+	return true
+}
 
 // Bin is one interval of the encoding, on the standardised value of a column.
 type Bin struct {
@@ -53,13 +71,23 @@ func (p *Preparation) Apply(x, out []float32) {
 
 var portable = portableKernel()
 
-// standardise computes the first values of a prepared row, one per feature.
+// standardise computes the first values of a prepared row, one per feature and ratio.
 func (p *Preparation) standardise(k *kernel, x, out []float32) {
-	k.standardise(x[:len(p.Mean)], p.Mean, p.Scale, p.Clip, out)
+	f := len(p.SignedLog)
+	k.standardise(x[:f], p.Mean[:f], p.Scale[:f], p.Clip, out[:f])
+	p.ratios(x, out)
 	for j, logarithmic := range p.SignedLog {
 		if logarithmic {
 			p.logarithmic(j, x, out)
 		}
+	}
+}
+
+// ratios computes the values of the ratios.
+func (p *Preparation) ratios(x, out []float32) {
+	f := len(p.SignedLog)
+	for i, r := range p.Ratios {
+		out[f+i] = min(max((r.of(x)-p.Mean[f+i])*p.Scale[f+i], -p.Clip), p.Clip)
 	}
 }
 
@@ -77,19 +105,16 @@ func signedLog(x float32) float32 {
 
 // fitPreparation looks at the training rows only.
 func fitPreparation(rows Rows, cfg Config) Preparation {
+	columns := rows.F + len(cfg.Ratios)
 	p := Preparation{
-		SignedLog: make([]bool, rows.F), Mean: make([]float32, rows.F), Scale: make([]float32, rows.F), Clip: cfg.Clip,
+		SignedLog: make([]bool, rows.F), Ratios: cfg.Ratios, Mean: make([]float32, columns), Scale: make([]float32, columns), Clip: cfg.Clip,
 	}
 	copy(p.SignedLog, cfg.SignedLog)
 	n := rows.Len()
 	column := make([]float64, n)
-	for j := range rows.F {
+	for j := range columns {
 		for i := range n {
-			v := rows.X[i*rows.F+j]
-			if p.SignedLog[j] {
-				v = signedLog(v)
-			}
-			column[i] = float64(v)
+			column[i] = float64(p.raw(rows.X[i*rows.F:(i+1)*rows.F], j))
 		}
 		mean, deviation := moments(column)
 		p.Mean[j], p.Scale[j] = float32(mean), 1
@@ -105,6 +130,17 @@ func fitPreparation(rows Rows, cfg Config) Preparation {
 		}
 	}
 	return p
+}
+
+// raw is a column before it is standardised.
+func (p *Preparation) raw(x []float32, j int) float32 {
+	switch {
+	case j >= len(x):
+		return p.Ratios[j-len(x)].of(x)
+	case p.SignedLog[j]:
+		return signedLog(x[j])
+	}
+	return x[j]
 }
 
 // moments are the mean and the population standard deviation, in two passes because one pass cancels.
@@ -146,8 +182,12 @@ func (p *Preparation) validate(features int) error {
 	refuse := func(format string, values ...any) error {
 		return fmt.Errorf("preparation: "+format+": %w", append(values, ErrInvalid)...)
 	}
-	if len(p.SignedLog) != features || len(p.Mean) != features || len(p.Scale) != features {
-		return refuse("%d, %d and %d columns where there are %d features", len(p.SignedLog), len(p.Mean), len(p.Scale), features)
+	columns := features + len(p.Ratios)
+	if len(p.SignedLog) != features || len(p.Mean) != columns || len(p.Scale) != columns {
+		return refuse("%d, %d and %d columns where there are %d features and %d ratios", len(p.SignedLog), len(p.Mean), len(p.Scale), features, len(p.Ratios))
+	}
+	if len(p.Ratios) > maxFeatures || !ratiosOf(p.Ratios, features) {
+		return refuse("its ratios are not of two features each")
 	}
 	if !finite(p.Mean) || !within(float64(p.Clip), 0.5, 1e6) {
 		return refuse("a mean or the clip is not a finite number of its range")
@@ -161,7 +201,7 @@ func (p *Preparation) validate(features int) error {
 		return refuse("%d bins, want at most %d", len(p.Bins), maxBins)
 	}
 	for i, b := range p.Bins {
-		if b.Column < 0 || b.Column >= features || !within(float64(b.Low), -1e6, 1e6) || !within(float64(b.Slope), minScale, maxScale) {
+		if b.Column < 0 || b.Column >= columns || !within(float64(b.Low), -1e6, 1e6) || !within(float64(b.Slope), minScale, maxScale) {
 			return refuse("bin %d is not an interval of a column", i)
 		}
 	}

@@ -9,18 +9,19 @@ func TestPreparationStandardisesTheTrainingRows(t *testing.T) {
 	rows := generated(1, 2000)
 	p := fitPreparation(rows, smallConfig().withDefaults())
 	prepared := prepareAll(&p, rows.X, rows.Len())
-	for j := range rows.F {
+	names := append(generatedNames[:5:5], "Amount over A", "B over Amount")
+	for j := range names {
 		column := make([]float64, rows.Len())
 		for i := range column {
 			column[i] = float64(prepared[i*p.Width()+j])
 		}
 		mean, deviation := moments(column)
 		want := 1.0
-		if generatedNames[j] == "Constant" {
+		if names[j] == "Constant" {
 			want = 0
 		}
 		if math.Abs(mean) > 1e-5 || math.Abs(deviation-want) > 1e-5 {
-			t.Errorf("%s has mean %v and deviation %v, want 0 and %v", generatedNames[j], mean, deviation, want)
+			t.Errorf("%s has mean %v and deviation %v, want 0 and %v", names[j], mean, deviation, want)
 		}
 	}
 }
@@ -54,6 +55,19 @@ func TestPreparationClipsAndTakesLogarithms(t *testing.T) {
 				t.Errorf("Apply(%v) = %v, want %v", c.x[:2], got, c.want)
 			}
 		}
+	}
+}
+
+func TestRatiosAreDifferencesOfSignedLogarithms(t *testing.T) {
+	p := Preparation{SignedLog: []bool{false, true}, Ratios: []Ratio{{0, 1}}, Mean: []float32{0, 0, 1}, Scale: []float32{1, 1, 2}, Clip: 30}
+	out := make([]float32, p.Width())
+	p.Apply([]float32{7, 1}, out) // log(8) - log(2) = log(4)
+	if want := float32(2 * (math.Log(4) - 1)); len(out) != 3 || math.Abs(float64(out[2]-want)) > 1e-6 {
+		t.Errorf("prepared %v, want a third value of %v", out, want)
+	}
+	p.Ratios[0].Under = 2
+	if p.validate(2) == nil {
+		t.Error("a ratio of a feature that there is not was accepted")
 	}
 }
 
@@ -94,7 +108,7 @@ func TestTrainingWeightsBalanceTheClassesAsConfigured(t *testing.T) {
 func classWeights(rows Rows, weights []float32) float64 { return math.Exp(logOdds(rows.Y, weights)) }
 
 func prepareAll(p *Preparation, x []float32, n int) []float32 {
-	f, width := len(p.Mean), p.Width()
+	f, width := len(p.SignedLog), p.Width()
 	prepared := make([]float32, n*width)
 	for i := range n {
 		p.Apply(x[i*f:(i+1)*f], prepared[i*width:(i+1)*width])
@@ -104,7 +118,7 @@ func prepareAll(p *Preparation, x []float32, n int) []float32 {
 
 func TestEveryKernelPreparesToTheSameBits(t *testing.T) {
 	for _, p := range []*Preparation{&binned(1, 9).Preparation, &binned(1, 16).Preparation, &untrained(7, 1).Preparation} {
-		f, width := len(p.Mean), p.Width()
+		f, width := len(p.SignedLog), p.Width()
 		x, e := randomRows(50, f), newEncoder(p)
 		want := prepareAll(p, x, 50)
 		for _, k := range kernels() {

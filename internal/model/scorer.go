@@ -73,7 +73,7 @@ func newScorer(m *Model, maxRows int, k *kernel) *Scorer {
 
 // Score writes the probabilities of the first n rows of x, [n, F] row-major, to out[:n]. Values must be finite.
 func (s *Scorer) Score(x []float32, n int, out []float32) {
-	f := len(s.preparation.Mean)
+	f := len(s.preparation.SignedLog)
 	for from := 0; from < n; from += s.block {
 		rows := min(s.block, n-from)
 		s.scoreBlock(x[from*f:(from+rows)*f], rows, out[from:from+rows])
@@ -82,7 +82,7 @@ func (s *Scorer) Score(x []float32, n int, out []float32) {
 
 // scoreBlock runs whole tiles. Rows beyond the last given one hold what an earlier block left there; their results are dropped.
 func (s *Scorer) scoreBlock(x []float32, rows int, out []float32) {
-	f, width := s.encoder.features, padTo(s.encoder.width, panelColumns)
+	f, width := len(s.preparation.SignedLog), padTo(s.encoder.width, panelColumns)
 	for i := range rows {
 		s.prepare(x[i*f:(i+1)*f], s.prepared[i*width:])
 	}
@@ -116,7 +116,9 @@ func (s *Scorer) prepare(x, out []float32) {
 	if len(p.Bins) > 0 {
 		standardised = s.standardised
 	}
-	s.kernel.standardise(x, p.Mean, p.Scale, p.Clip, standardised)
+	f := len(x)
+	s.kernel.standardise(x, p.Mean[:f], p.Scale[:f], p.Clip, standardised[:f])
+	p.ratios(x, standardised)
 	for _, j := range s.logarithmic {
 		p.logarithmic(j, x, standardised)
 	}

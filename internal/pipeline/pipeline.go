@@ -45,20 +45,21 @@ type Definition struct {
 
 // Model says which network is trained and how.
 type Model struct {
-	Kind         string    `yaml:"kind"`           // mlp
-	Hidden       []int     `yaml:"hidden"`         // units of each hidden layer
-	Members      int       `yaml:"members"`        // networks whose probabilities are averaged, each with a seed of its own
-	SignedLog    []string  `yaml:"signed_log"`     // features that enter as sign(x) ln(1+|x|)
-	Clip         float64   `yaml:"clip"`           // standardised inputs are cut at this many standard deviations
-	Bins         int       `yaml:"bins"`           // piecewise-linear encoding: intervals per feature between training quantiles; 0: none
-	Tails        []float64 `yaml:"tail_quantiles"` // further edges of that encoding, where few rows are
-	Epochs       int       `yaml:"epochs"`         // at most
-	Batch        int       `yaml:"batch"`          // rows per step
-	LearningRate float64   `yaml:"learning_rate"`  // at the start
-	WeightDecay  float64   `yaml:"weight_decay"`
-	Dropout      float64   `yaml:"dropout"`  // share of hidden units left out per step
-	Patience     int       `yaml:"patience"` // epochs without improvement on the validation part before training stops
-	Seed         int64     `yaml:"seed"`
+	Kind         string     `yaml:"kind"`           // mlp
+	Hidden       []int      `yaml:"hidden"`         // units of each hidden layer
+	Members      int        `yaml:"members"`        // networks whose probabilities are averaged, each with a seed of its own
+	SignedLog    []string   `yaml:"signed_log"`     // features that enter as sign(x) ln(1+|x|)
+	Ratios       [][]string `yaml:"ratios"`         // pairs of features: log(1+a) - log(1+b) of each pair is a further input
+	Clip         float64    `yaml:"clip"`           // standardised inputs are cut at this many standard deviations
+	Bins         int        `yaml:"bins"`           // piecewise-linear encoding: intervals per feature between training quantiles; 0: none
+	Tails        []float64  `yaml:"tail_quantiles"` // further edges of that encoding, where few rows are
+	Epochs       int        `yaml:"epochs"`         // at most
+	Batch        int        `yaml:"batch"`          // rows per step
+	LearningRate float64    `yaml:"learning_rate"`  // at the start
+	WeightDecay  float64    `yaml:"weight_decay"`
+	Dropout      float64    `yaml:"dropout"`  // share of hidden units left out per step
+	Patience     int        `yaml:"patience"` // epochs without improvement on the validation part before training stops
+	Seed         int64      `yaml:"seed"`
 }
 
 // ClassWeight says how the rare class is given its weight in training.

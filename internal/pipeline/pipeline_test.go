@@ -258,6 +258,7 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 		{"sink:", "gates: {min_auc: 97, max_ap_drop: -1, max_parity_gap: .inf}\nsink:"},
 		{"sink:", "model:\n  kind: forest\n  hidden: [32, 0]\n  members: 0\n  signed_log: [when]\n  dropout: 1\n  learning_rate: 0\nsink:"},
 		{"sink:", "model: {tail_quantiles: [0.98]}\nsink:"},
+		{"sink:", "model: {ratios: [[lx, n], [lx], [lx, lx], [lx, x]]}\nsink:"},
 		{"sink:", "model: {bins: 8, tail_quantiles: [0.98, 0.5, 1]}\nsink:"},
 		{"sink:", "training: {negative_share: 0, loss: hinge, focal_gamma: -1, stop: soon}\nsink:"},
 		{"sink:", "report: {group: x, amount: nothing, kind: x}\nsink:"},

@@ -98,6 +98,13 @@ func (c *checks) model(m *Model, features map[string]bool) {
 	for i, name := range m.SignedLog {
 		c.that(features[name], fmt.Sprintf("model.signed_log[%d]", i), "%q is no feature; name one of them", name)
 	}
+	for i, pair := range m.Ratios {
+		field := fmt.Sprintf("model.ratios[%d]", i)
+		c.that(len(pair) == 2 && pair[0] != pair[1], field, "write two different features, as [AMOUNT, MEAN]")
+		for _, name := range pair {
+			c.that(features[name], field, "%q is no feature; name one of them", name)
+		}
+	}
 	c.whole(m.Members, 1, 64, "model.members")
 	c.between(m.Clip, 1, 1e6, "model.clip")
 	c.whole(m.Epochs, 1, 10_000, "model.epochs")

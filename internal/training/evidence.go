@@ -111,7 +111,7 @@ func params(r *evidence) map[string]string {
 		"model.clip": number(m.Clip), "model.epochs": strconv.Itoa(m.Epochs), "model.batch": strconv.Itoa(m.Batch),
 		"model.learning_rate": number(m.LearningRate), "model.weight_decay": number(m.WeightDecay),
 		"model.dropout": number(m.Dropout), "model.patience": strconv.Itoa(m.Patience), "seed": strconv.FormatInt(r.req.Fitted.Seed, 10),
-		"model.bins": strconv.Itoa(m.Bins), "model.tail_quantiles": fmt.Sprint(m.Tails),
+		"model.ratios": fmt.Sprint(m.Ratios), "model.bins": strconv.Itoa(m.Bins), "model.tail_quantiles": fmt.Sprint(m.Tails),
 		"training.class_weight": string(tr.ClassWeight), "training.positive_weight": number(tr.PositiveWeight),
 		"training.negative_share": number(tr.NegativeShare), "training.loss": string(tr.Loss), "training.stop": string(tr.Stop),
 		"training.span":            string(tr.Span),

@@ -131,6 +131,12 @@ func NetworkConfig(d *pipeline.Definition, seed int64) model.Config {
 	for i, f := range d.Features {
 		c.SignedLog[i] = slices.Contains(d.Model.SignedLog, f.Name)
 	}
+	place := func(name string) int {
+		return slices.IndexFunc(d.Features, func(f pipeline.Feature) bool { return f.Name == name })
+	}
+	for _, pair := range d.Model.Ratios { // Parse saw that they are two features each
+		c.Ratios = append(c.Ratios, model.Ratio{Over: place(pair[0]), Under: place(pair[1])})
+	}
 	if seed != 0 {
 		c.Seed = seed
 	}
