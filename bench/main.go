@@ -64,6 +64,8 @@ func benchmarks() []benchmark {
 		{"handbook", "quality of the transactions recipe by the Fraud Detection Handbook's protocols", (*bench).handbook},
 		{"fit-kills", "trainings whose worker is killed (-9) in Fit, held bit for bit against an undisturbed one", (*bench).fitKills},
 		{"features", "the handbook's 15 features over all its transactions, on one core, beside polars on one thread", (*bench).features},
+		{"score", "records per CPU-second of the scorer at batches of 1, 64 and 1,024, beside ONNX Runtime on the same file", (*bench).score},
+		{"train", "rows per CPU-second of training the recipes' networks, beside PyTorch on one thread", (*bench).train},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},

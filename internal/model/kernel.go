@@ -80,3 +80,6 @@ func (k *kernel) product(t *tile, rows, columns int) {
 }
 
 func padTo(n, multiple int) int { return (n + multiple - 1) / multiple * multiple }
+
+// Kernel names the kernel that models are trained and scored with here: avx512, avx2 or portable.
+func Kernel() string { return bestKernel().name }
