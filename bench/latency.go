@@ -10,15 +10,17 @@ import (
 // latencyOptions are the flags of latency.
 type latencyOptions struct {
 	streamFlags
-	rate   float64
-	lasts  time.Duration
-	warmup time.Duration
-	linger time.Duration
+	pipeline string
+	rate     float64
+	lasts    time.Duration
+	warmup   time.Duration
+	linger   time.Duration
 }
 
 func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	flags := flag.NewFlagSet("bench latency", flag.ContinueOnError)
 	o.register(flags, b.environ, "of the messages")
+	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages")
 	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
 	seconds := flags.Float64("seconds", 30, "how long is measured")
 	flags.DurationVar(&o.warmup, "warmup", 5*time.Second, "how long is sent before that")
@@ -43,6 +45,9 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 	o, err := b.latencyOptions(args)
 	if err != nil {
 		return err
+	}
+	if o.pipeline != pipelineName {
+		return b.latencyTown(ctx, o)
 	}
 	return b.try(ctx, o.streamFlags, false, func(ctx context.Context, t *trial) error { return t.latency(ctx, o) })
 }

@@ -68,6 +68,7 @@ func benchmarks() []benchmark {
 		{"train", "rows per CPU-second of training the recipes' networks, beside PyTorch on one thread", (*bench).train},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
+		{"histories", "snapshots and recovery of a stream with a million keys: sizes, seconds, and the gap after a kill (-9)", (*bench).histories},
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},
 		{"recovery", "how long the output is silent when a worker is killed (-9): started again at once, or taken over by another", (*bench).recovery},
 		{"outage", "the longest gap in the output while a service is away: Temporal, the object store, MLflow or Kafka", (*bench).outage},

@@ -22,12 +22,14 @@ type streamOptions struct {
 	bare       bool
 	bareCommit time.Duration
 	profile    string
+	pipeline   string
 }
 
 func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	flags := flag.NewFlagSet("bench stream", flag.ContinueOnError)
 	o.register(flags, b.environ, "of the messages")
 	flags.Int64Var(&o.records, "records", 400_000, "messages that are preloaded")
+	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages, with labels and snapshots, once")
 	flags.IntVar(&o.runs, "runs", 3, "drains, of which the median counts")
 	flags.StringVar(&o.driver, "driver", "worker", "worker: the real program and workflow; loop: its loop alone, in a process of this program")
 	flags.BoolVar(&o.bare, "bare", true, "drain by a bare loop of the client library, too")
@@ -50,6 +52,9 @@ func (b *bench) stream(ctx context.Context, args []string) error {
 	o, err := b.streamOptions(args)
 	if err != nil {
 		return err
+	}
+	if o.pipeline != pipelineName {
+		return b.streamTown(ctx, o)
 	}
 	before := load()
 	s, err := b.open(ctx, o.servers)
