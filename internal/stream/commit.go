@@ -51,9 +51,17 @@ func (s *session) commit(ctx context.Context) {
 		begun := time.Now()
 		err := s.snk.commit(ctx, f.next, f.texts)
 		f.took = time.Since(begun)
+		if r, ok := s.snk.(rester); ok && err == nil {
+			r.rest()
+		}
 		done <- err
 	}(f.done)
 }
+
+// rester is a sink whose next transaction must not begin at once. The rest is taken before
+// the next records are read, and not before they are sent: those that come meanwhile go
+// with them, instead of waiting for one more commit.
+type rester interface{ rest() }
 
 // land waits for the commit that is on its way, if there is one, and takes it into the
 // books. If it failed, its transaction is in hand again, to be aborted.

@@ -22,6 +22,8 @@ type producer struct {
 	batch  *crossing.Sender // nil: the public calls
 	msg    kafka.Message    // of the public calls, reused: Produce copies it
 
+	sends  int  // of the transaction
+	handed bool // the client has records of the transaction; others wait in batch
 	settle settling
 
 	failure atomic.Pointer[failure] // the first delivery that failed
@@ -117,20 +119,25 @@ func (s *producer) topic(to destination) *string {
 func (s *producer) begin() error {
 	s.failure.Store(nil)
 	s.largest.Store(0)
+	s.sends, s.handed = 0, false
 	if s.Delivery != ExactlyOnce {
 		return nil
 	}
-	s.settle.pause()
 	return s.cause(s.p.BeginTransaction())
 }
 
-// send hands the records over in as few crossings into C as their bytes allow.
+// rest waits until the next transaction is likely to be let in.
+func (s *producer) rest() { s.settle.pause(readySoon) }
+
+// send collects the records, and hands them over in as few crossings into C as their bytes
+// allow. Those of a transaction that is sent at once, and is small, are left to the commit.
 func (s *producer) send(ctx context.Context, records []outgoing) error {
+	s.sends++
 	for i := range records {
 		r := &records[i]
 		s.largest.Store(max(s.largest.Load(), int64(len(r.key)+len(r.value))))
 		if s.batch == nil {
-			if err := s.handOver(ctx, func() error { return s.produce(r) }); err != nil {
+			if err := s.handOver(ctx, func() error { return s.produce(r) }, s.wait); err != nil {
 				return err
 			}
 			continue
@@ -139,9 +146,8 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 		for _, h := range r.headers {
 			s.batch.Header(h.key, h.value)
 		}
-		if s.batch.Full() || i == len(records)-1 {
-			if err := s.handOver(ctx, s.batch.Send); err != nil {
-				s.batch.Forget()
+		if s.batch.Full() || s.sends > 1 && i == len(records)-1 {
+			if err := s.handOver(ctx, s.batch.Send, s.wait); err != nil {
 				return err
 			}
 		}
@@ -150,8 +156,13 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 }
 
 // handOver repeats a call while the client's queue is full, which is back-pressure: more is
-// waiting to be sent than SendBytes allows.
-func (s *producer) handOver(ctx context.Context, call func() error) error {
+// waiting to be sent than SendBytes allows. The first records of a transaction must not come
+// too early, unless its offsets are in.
+func (s *producer) handOver(ctx context.Context, call func() error, wait func()) error {
+	if !s.handed && s.Delivery == ExactlyOnce {
+		s.settle.pause(s.settle.wait)
+	}
+	s.handed = true
 	for {
 		err := call()
 		switch {
@@ -163,7 +174,7 @@ func (s *producer) handOver(ctx context.Context, call func() error) error {
 			return fmt.Errorf("%w: %w", ctx.Err(), err)
 		}
 		s.flush(10 * time.Millisecond)
-		s.wait()
+		wait()
 	}
 }
 

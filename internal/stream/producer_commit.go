@@ -15,23 +15,62 @@ func (s *producer) commit(ctx context.Context, next []int64, notes []string) err
 		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i]), Metadata: &notes[i]}
 	}
 	if s.Delivery != ExactlyOnce {
+		if err := s.handOverRest(ctx); err != nil {
+			return err
+		}
 		return s.acknowledge(ctx, parts)
 	}
 	group, err := s.from.c.GetConsumerGroupMetadata()
 	if err != nil {
 		return err
 	}
+	offsets := func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }
+	if s.handed || s.batch == nil {
+		return s.commitLarge(ctx, offsets)
+	}
+	return s.commitSmall(ctx, offsets)
+}
+
+// commitLarge is for a transaction of which the client has records. The broker takes what
+// is left of them while it takes the offsets; one after the other would make every commit
+// longer by the time of a request or two.
+func (s *producer) commitLarge(ctx context.Context, offsets func(context.Context) error) error {
+	if err := s.handOverRest(ctx); err != nil {
+		return err
+	}
 	begun := time.Now()
-	// The broker takes the records while it takes the offsets; one after the other would
-	// make every commit longer by the time of a request or two.
 	defer s.drain()()
-	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
+	if err := s.again(ctx, offsets); err != nil {
 		return s.sized(s.cause(err))
 	}
 	sent := time.Now()
-	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
+	err := s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
 	s.settle.committed(sent.Sub(begun), time.Since(sent))
 	return s.sized(s.cause(err))
+}
+
+// commitSmall is for a transaction whose records wait here. Its offsets go first: if the
+// broker is not ready for the transaction, they are asked for again after 2 ms, where
+// records would be after 20.
+func (s *producer) commitSmall(ctx context.Context, offsets func(context.Context) error) error {
+	if err := s.again(ctx, offsets); err != nil {
+		return s.sized(s.cause(err))
+	}
+	s.handed = true // the broker is ready
+	if err := s.handOverRest(ctx); err != nil {
+		return err
+	}
+	err := s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
+	s.settle.from = time.Now()
+	return s.sized(s.cause(err))
+}
+
+// handOverRest hands over what send has left.
+func (s *producer) handOverRest(ctx context.Context) error {
+	if s.batch == nil {
+		return nil
+	}
+	return s.handOver(ctx, s.batch.Send, func() {})
 }
 
 // drain begins to send what still lingers, until all is acknowledged or stop is called.

@@ -2,10 +2,9 @@ package stream
 
 import "time"
 
-// settling is how long after a commit the next transaction begins at the earliest. The broker
+// settling is how long after a commit the records of the next transaction may come. The broker
 // answers a commit before it has written the markers, and refuses the next transaction's
-// partitions until it has; the client then waits 20 ms before it asks again. Records that
-// come meanwhile wait in the consumer's queue, so they lose no more than the wait.
+// partitions until it has; the client then waits 20 ms before it asks again.
 //
 // How long the markers take depends on the machine, so the wait is learned. The offsets are
 // refused for the same reason, but asked for again after 2 ms: once they are in, nothing
@@ -28,9 +27,10 @@ const (
 	refusedCommit = 15 * time.Millisecond // after the offsets
 )
 
-func (s *settling) pause() {
-	if early := s.wait - time.Since(s.from); early > 0 {
-		time.Sleep(early)
+// pause waits until some time has passed since the last commit.
+func (s *settling) pause(wait time.Duration) {
+	if early := wait - time.Since(s.from); early > 0 {
+		nap(early)
 	}
 }
 
@@ -45,3 +45,9 @@ func (s *settling) committed(offsets, rest time.Duration) {
 		s.wait = max(s.wait-s.wait/settleShorter, settleLeast)
 	}
 }
+
+// readySoon is how long after a commit records are read again, while the loop keeps up. Those
+// that come meanwhile go with those that came before, instead of waiting for one more commit.
+// It need not be long enough for the broker: the offsets of a small transaction go first, and
+// are asked for again.
+const readySoon = 400 * time.Microsecond
