@@ -3,11 +3,11 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"time"
 
@@ -200,7 +200,11 @@ func (t *trainings) run(ctx context.Context, kill *time.Duration) (out outcomeOf
 		return fail(err)
 	}
 	if kill != nil {
-		if err := t.killIn(ctx, started, *kill, &out); err != nil {
+		err := t.killIn(ctx, started, *kill, &out)
+		if errors.Is(err, errTooLate) {
+			err = errors.Join(err, started.Get(ctx, nil)) // it must not become the next one's champion
+		}
+		if err != nil {
 			return fail(err)
 		}
 	}
@@ -296,27 +300,21 @@ func (t *trainings) history(ctx context.Context, w client.WorkflowRun) (took tim
 
 // equals says in what another training differs. Both results are as they stand in the workflows' histories.
 func (o outcomeOfTraining) equals(other outcomeOfTraining) error {
-	parts := func(r job.TrainResult) (string, error) {
+	want, got := o.result, other.result
+	for _, r := range []*job.TrainResult{&want, &got} {
 		r.Validated.RowsPerSecond = 0 // a time
 		r.Validated.Candidate.Version = ""
-		said, err := json.Marshal(struct {
-			Fitted    job.Fitted
-			Parts     job.Engineered
-			Validated job.Validated
-			Promote   bool
-		}{r.Fitted, r.Parts, r.Validated, r.Decision.Promote})
-		return string(said), err
 	}
-	want, err := parts(o.result)
-	if err != nil {
-		return err
-	}
-	got, err := parts(other.result)
-	if err != nil {
-		return err
-	}
-	if got != want {
-		return fmt.Errorf("the result is %s, undisturbed %s", got, want)
+	for _, it := range []struct {
+		what      string
+		want, got any
+	}{
+		{"model, losses and threshold", want.Fitted, got.Fitted}, {"features", want.Parts, got.Parts},
+		{"measures", want.Validated, got.Validated}, {"decision", want.Decision, got.Decision},
+	} {
+		if !reflect.DeepEqual(it.want, it.got) {
+			return fmt.Errorf("%s: %+v, undisturbed %+v", it.what, it.got, it.want)
+		}
 	}
 	return o.mlflow.equals(other.mlflow)
 }

@@ -137,6 +137,34 @@ type fakeTemporal struct {
 	describe func(control.Run) (control.Execution, error)
 	workers  func(queue string) (int, error)
 	examine  func() (control.Server, error)
+	searches func(job.SearchRequest) (control.Run, error)
+	found    func(context.Context) (job.SearchResult, error)
+	cancel   func(control.Run) error
+}
+
+func (f *fakeTemporal) StartSearch(_ context.Context, r job.SearchRequest, _ time.Time) (control.Run, error) {
+	if f.searches == nil {
+		return control.Run{}, errUnexpected
+	}
+	return f.searches(r)
+}
+
+func (f *fakeTemporal) SearchProgress(context.Context, control.Run) (job.SearchProgress, error) {
+	return job.SearchProgress{}, nil
+}
+
+func (f *fakeTemporal) WaitSearch(ctx context.Context, _ control.Run) (job.SearchResult, error) {
+	if f.found == nil {
+		return job.SearchResult{}, errUnexpected
+	}
+	return f.found(ctx)
+}
+
+func (f *fakeTemporal) CancelSearch(_ context.Context, run control.Run) error {
+	if f.cancel == nil {
+		return errUnexpected
+	}
+	return f.cancel(run)
 }
 
 var errUnexpected = errors.New("this call was not expected")

@@ -11,7 +11,7 @@ import (
 )
 
 func TestHelpScreens(t *testing.T) {
-	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "dlq", "dlq list", "dlq show", "dlq retry", "dlq drop", "pipeline", "pipeline check", "pipeline show", "pipeline explain", "pipeline schema", "features", "evaluate", "doctor", "version"} {
+	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "dlq", "dlq list", "dlq show", "dlq retry", "dlq drop", "pipeline", "pipeline check", "pipeline show", "pipeline explain", "pipeline schema", "features", "evaluate", "search", "doctor", "version"} {
 		r := newBench(t).run(t.Context(), strings.Fields(command+" --help")...)
 		if r.code != exitOK || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, %s", command, r.code, r.stderr)

@@ -29,6 +29,7 @@ type reach struct {
 // controlPlane is what commands ask of Temporal; *control.Temporal is one.
 type controlPlane interface {
 	trainer
+	searcher
 	streamer
 	Examine(ctx context.Context, attributes []string) (control.Server, error)
 	Address() string

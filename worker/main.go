@@ -160,6 +160,7 @@ func (p *process) register(t *activities.Training, s *activities.Stream) {
 		switch w.queue {
 		case job.TrainQueue:
 			it.RegisterWorkflowWithOptions(workflows.Train, workflow.RegisterOptions{Name: job.TrainWorkflow})
+			it.RegisterWorkflowWithOptions(workflows.Search, workflow.RegisterOptions{Name: job.SearchWorkflow})
 			it.RegisterActivity(t)
 		case job.StreamQueue:
 			it.RegisterWorkflowWithOptions(workflows.Inference, workflow.RegisterOptions{Name: job.InferenceWorkflow})

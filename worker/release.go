@@ -25,7 +25,8 @@ import (
 // workflows run, by their ids.
 func release(ctx context.Context, c client.Client, namespace, identity string, log *slog.Logger) (map[string]bool, error) {
 	running := map[string]bool{}
-	query := fmt.Sprintf("ExecutionStatus = 'Running' AND (WorkflowType = '%s' OR WorkflowType = '%s')", job.TrainWorkflow, job.InferenceWorkflow)
+	query := fmt.Sprintf("ExecutionStatus = 'Running' AND (WorkflowType = '%s' OR WorkflowType = '%s' OR WorkflowType = '%s')",
+		job.TrainWorkflow, job.SearchWorkflow, job.InferenceWorkflow)
 	request := &workflowservice.ListWorkflowExecutionsRequest{Namespace: namespace, Query: query}
 	for {
 		page, err := c.ListWorkflow(ctx, request)

@@ -28,6 +28,8 @@ var words = map[reflect.Type][]string{
 	reflect.TypeFor[Arrival]():         {string(Delayed), string(AsTheyArrive)},
 	reflect.TypeFor[ClassWeight]():     {string(Balanced), string(Unweighted)},
 	reflect.TypeFor[Stop]():            {string(StopEarly), string(StopNever)},
+	reflect.TypeFor[SearchStrategy]():  {string(RandomSearch), string(SuccessiveHalving)},
+	reflect.TypeFor[Scale]():           {string(LinearScale), string(LogScale)},
 	reflect.TypeFor[Loss]():            {string(CrossEntropy), string(Focal)},
 	reflect.TypeFor[ThresholdPolicy](): {string(MaxF1), string(PrecisionAtLeast), string(RecallAtLeast)},
 	reflect.TypeFor[Delivery]():        {string(ExactlyOnce), string(AtLeastOnce)},

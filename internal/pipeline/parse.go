@@ -63,6 +63,7 @@ func defaults() *Definition {
 		},
 		Training: Training{Split: Split{Train: 0.6, Validation: 0.2, Test: 0.2}, ClassWeight: Unweighted, PositiveWeight: 1, NegativeWeight: 1,
 			NegativeShare: 1, Loss: CrossEntropy, FocalGamma: 2, Stop: StopEarly},
+		Search:    Search{Strategy: SuccessiveHalving, Trials: 18, Parallel: 2},
 		Threshold: Threshold{Policy: MaxF1},
 		Decision:  Decision{Positive: "positive", Negative: "negative"},
 		Gates:     Gates{MaxAPDrop: 0.02, MaxParityGap: 1e-6},

@@ -33,6 +33,7 @@ type Definition struct {
 	Features    []Feature `yaml:"features"` // in the order of the model's inputs
 	Model       Model     `yaml:"model"`
 	Training    Training  `yaml:"training"`
+	Search      Search    `yaml:"search"`
 	Threshold   Threshold `yaml:"threshold"`
 	Decision    Decision  `yaml:"decision"`
 	Gates       Gates     `yaml:"gates"`

@@ -261,6 +261,8 @@ func TestProblemsNameFileLineFieldAndMend(t *testing.T) {
 		{"sink:", "model: {ratios: [[lx, n], [lx], [lx, lx], [lx, x]]}\nsink:"},
 		{"sink:", "model: {bins: 8, tail_quantiles: [0.98, 0.5, 1]}\nsink:"},
 		{"sink:", "training: {negative_share: 0, loss: hinge, focal_gamma: -1, stop: soon}\nsink:"},
+		{"sink:", "search: {strategy: grid, trials: 1, parallel: 0}\nsink:"},
+		{"sink:", "search:\n  vary:\n    - {field: learning_rate, from: 0, to: 1, scale: log}\n    - {field: dropout, choices: [0.1, 2]}\n    - {field: seed, choices: [1]}\n    - {field: batch, choices: [8], from: 1, to: 2}\nsink:"},
 		{"sink:", "report: {group: x, amount: nothing, kind: x}\nsink:"},
 		{"{name: x, type: float}", "{name: x, type: float, optional: true}"},
 		{"sink:", "name: twice\nsink:"},

@@ -21,6 +21,7 @@ func (d *Definition) validate() []Problem {
 	c.model(&d.Model, features)
 	c.training(&d.Training)
 	c.span(d)
+	c.search(d)
 	c.decisions(d)
 	c.gates(&d.Gates)
 	c.report(d, columns)

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"temporal-streaming/internal/job"
+	"temporal-streaming/starter/internal/control"
+)
+
+var searchRun = control.Run{WorkflowID: "search-transactions-20261101-120000.000", RunID: "2d7c"}
+
+func TestSearchShowsTheBestTrialsFirst(t *testing.T) {
+	b := newBench(t)
+	var asked job.SearchRequest
+	b.temporal.searches = func(r job.SearchRequest) (control.Run, error) { asked = r; return searchRun, nil }
+	b.temporal.found = func(context.Context) (job.SearchResult, error) {
+		better := job.Tried{Trial: job.Trial{Number: 7, Values: []job.Value{{Field: "learning_rate", Text: "0.0031"}, {Field: "batch", Text: "128"}}},
+			Rung: 1, Epochs: 20, AveragePrecision: 0.7312, AUC: 0.8821}
+		stands := job.Tried{Trial: job.Trial{Number: 1}, Rung: 1, Epochs: 20, AveragePrecision: 0.7201, AUC: 0.88}
+		wild := job.Tried{Trial: job.Trial{Number: 3, Values: []job.Value{{Field: "learning_rate", Text: "1"}}}, Epochs: 6, Failed: "the loss is not a number"}
+		return job.SearchResult{Pipeline: "transactions", Tried: []job.Tried{better, stands, wild}, Best: better, RunURL: "http://mlflow/run"}, nil
+	}
+	r := b.run(t.Context(), "search", "transactions", "--trials", "9", "--strategy", "random")
+	if r.code != exitOK || asked.Trials != 9 || asked.Strategy != "random" {
+		t.Errorf("exit %d, asked for %+v", r.code, asked)
+	}
+	golden(t, "search.txt", r.all())
+}
+
+func TestSearchIsCancelledByItsName(t *testing.T) {
+	b := newBench(t)
+	var cancelled control.Run
+	b.temporal.cancel = func(run control.Run) error { cancelled = run; return nil }
+	r := b.run(t.Context(), "search", "transactions", "--cancel", searchRun.WorkflowID, "--json")
+	if r.code != exitOK || cancelled.WorkflowID != searchRun.WorkflowID || !strings.Contains(r.out, `"outcome":"cancelled"`) {
+		t.Errorf("exit %d, cancelled %v: %s", r.code, cancelled, r.all())
+	}
+}
+
+func TestSearchNeedsSomethingToVary(t *testing.T) {
+	r := newBench(t).run(t.Context(), "search", "flights")
+	if r.code != exitFailed || !strings.Contains(r.stderr, "search.vary") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	if r := newBench(t).run(t.Context(), "search", "transactions", "--strategy", "grid"); r.code != exitUsage {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+}
