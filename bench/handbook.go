@@ -19,7 +19,8 @@ var handbookSets = map[string]struct {
 	pipeline string
 	days     int
 }{
-	"15": {"transactions", 7},
+	"15":   {"transactions", 7},
+	"rich": {"transactions-rich", 28},
 }
 
 // handbook measures the recipes of the pipelines of transactions by the handbook's protocols.
@@ -27,8 +28,8 @@ func (b *bench) handbook(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench handbook", flag.ContinueOnError)
 	name := flags.String("protocol", "b", "a, b or c")
 	delay := flags.String("delay", "", "when labels are known: 7d for a and b, 3d (default) or 1d for c")
-	features := flags.String("features", "15", "15: the book's")
-	train := flags.String("train", "", "span of training (default 7d)")
+	features := flags.String("features", "15", "15: the book's; rich: those of transactions-rich")
+	train := flags.String("train", "", "span of training (default 7d for 15, 28d for rich)")
 	members := flags.Int("members", 0, "networks whose probabilities are averaged (0: the pipeline's)")
 	validation := flags.Bool("validation", false, "measure on the weeks on which recipes are chosen")
 	data := flags.String("data", filepath.Join(b.root, handbookFile), "the handbook's transactions as one Parquet file")
@@ -39,7 +40,7 @@ func (b *bench) handbook(ctx context.Context, args []string) error {
 	p := protocol.Protocol(*name)
 	set, ok := handbookSets[*features]
 	if !ok || p.Delays() == nil {
-		return fmt.Errorf("%w: --protocol is a, b or c, and --features 15", errUsage)
+		return fmt.Errorf("%w: --protocol is a, b or c, and --features 15 or rich", errUsage)
 	}
 	known, span := p.Delays()[0], time.Duration(set.days)*24*time.Hour
 	for flag, into := range map[string]*time.Duration{*delay: &known, *train: &span} {
