@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/screen"
@@ -36,6 +37,10 @@ func resultScreen(s screen.Style, r job.TrainResult, temporalURL string) string 
 		{"Temporal", s.Accent(temporalURL)},
 		{"MLflow run", s.Accent(r.Logged.RunURL)},
 		{"MLflow model", s.Accent(r.Logged.VersionURL)},
+	}
+	if p := v.Stream; p != nil {
+		rows = slices.Insert(rows, 4, [2]string{"rehearsal", fmt.Sprintf("%s rows through the stream's stages, %s with other features or scores than in training",
+			screen.Count(p.Rows), screen.Count(p.Different))})
 	}
 	if v.ChampionProblems != "" {
 		rows = append([][2]string{{"champion", s.Warn(v.ChampionProblems)}}, rows...)

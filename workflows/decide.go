@@ -27,6 +27,9 @@ func decide(g job.Gates, v job.Validated) job.Decision {
 	if !(v.GapToFile <= g.MaxParityGap) {
 		fail("the scorer differs from the exported file by %.2g, more than %.2g", v.GapToFile, g.MaxParityGap)
 	}
+	if s := v.Stream; s != nil && (s.Different > 0 || s.Rows == 0) {
+		fail("%d of %d rows have other features or scores on the stream than in training", s.Different, s.Rows)
+	}
 	if !(v.RowsPerSecond >= g.MinRowsPerSecond) {
 		fail("scoring runs at %.0f rows/s on one core, below the gate of %.0f", v.RowsPerSecond, g.MinRowsPerSecond)
 	}

@@ -145,6 +145,8 @@ func TestEveryGateCanRejectAlone(t *testing.T) {
 		"auc":               func(v *job.Validated) { v.Candidate.AUC = 0.89 },
 		"parity, training":  func(v *job.Validated) { v.GapToTraining = 2e-6 },
 		"parity, file":      func(v *job.Validated) { v.GapToFile = math.Inf(1) },
+		"stream differs":    func(v *job.Validated) { v.Stream = &job.StreamParity{Rows: 20000, Different: 1} },
+		"nothing rehearsed": func(v *job.Validated) { v.Stream = &job.StreamParity{} },
 		"speed":             func(v *job.Validated) { v.RowsPerSecond = 999 },
 		"champion":          func(v *job.Validated) { v.Champion = &job.Quality{Version: "1", AveragePrecision: 0.8201} },
 	} {

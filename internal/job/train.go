@@ -147,6 +147,15 @@ type Validated struct {
 	GapToFile        float64  `json:"gap_to_file"`        // scorer against the exported file, node by node
 	RowsPerSecond    float64  `json:"rows_per_second"`    // scorer, one core
 	ChampionProblems string   `json:"champion_problems,omitempty"`
+
+	// Stream is the rehearsal of a stream whose features have a history; nil: they look at one record alone.
+	Stream *StreamParity `json:"stream,omitempty"`
+}
+
+// StreamParity compares what a stream says of rows with what training computes of them, bit for bit.
+type StreamParity struct {
+	Rows      int64 `json:"rows"`
+	Different int64 `json:"different"` // in a feature or the probability, or without a prediction
 }
 
 // Decision is the verdict of a training run.

@@ -68,14 +68,15 @@ func (t *Trainer) tag(ctx context.Context, req job.PromoteRequest, status string
 			return err
 		}
 	}
-	return t.MLflow.LogBatch(ctx, req.Logged.RunID, tracking.Batch{
-		Tags: tags,
-		Metrics: []tracking.Metric{
-			{Key: "scoring_rows_per_second", Value: req.Validated.RowsPerSecond, Time: req.At, ModelID: req.Logged.ModelID},
-			{Key: "parity_gap_to_training", Value: req.Validated.GapToTraining, Time: req.At, ModelID: req.Logged.ModelID},
-			{Key: "parity_gap_to_file", Value: req.Validated.GapToFile, Time: req.At, ModelID: req.Logged.ModelID},
-		},
-	})
+	metrics := []tracking.Metric{
+		{Key: "scoring_rows_per_second", Value: req.Validated.RowsPerSecond, Time: req.At, ModelID: req.Logged.ModelID},
+		{Key: "parity_gap_to_training", Value: req.Validated.GapToTraining, Time: req.At, ModelID: req.Logged.ModelID},
+		{Key: "parity_gap_to_file", Value: req.Validated.GapToFile, Time: req.At, ModelID: req.Logged.ModelID},
+	}
+	if s := req.Validated.Stream; s != nil {
+		metrics = append(metrics, tracking.Metric{Key: "stream_rows_different", Value: float64(s.Different), Time: req.At, ModelID: req.Logged.ModelID})
+	}
+	return t.MLflow.LogBatch(ctx, req.Logged.RunID, tracking.Batch{Tags: tags, Metrics: metrics})
 }
 
 // Abandon closes the run of a training that failed or was cancelled. There may be none.

@@ -45,6 +45,11 @@ func (t *Trainer) Validate(ctx context.Context, req job.ValidateRequest) (job.Va
 	if out.GapToTraining, out.GapToFile, err = parity(candidate.Model, test); err != nil {
 		return fail(err)
 	}
+	if candidate.Stateful() {
+		if out.Stream, err = t.rehearse(ctx, req, candidate); err != nil {
+			return fail(err)
+		}
+	}
 	champion, number, problem, err := t.champion(ctx, req.Ingested, req.Logged.Model, req.Logged.Version)
 	if err != nil {
 		return fail(err)

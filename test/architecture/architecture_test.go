@@ -113,9 +113,9 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/score":    {"record", "pipeline", "feature", "model"},
 		"internal/stream":   {"record", "score", "stream/crossing"},
 		"internal/registry": {"score", "tracking"},
-		"internal/training": {"artifact", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
+		"internal/training": {"artifact", "audit", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
 		"internal/protocol": {"dataset", "evaluate", "feature", "model", "pipeline", "training"},
-		"internal/audit":    {"feature", "pipeline", "record", "score"},
+		"internal/audit":    {"feature", "model", "pipeline", "record", "score"},
 		"internal/history":  {"artifact", "feature", "score", "stream"},
 		"internal/serving":  {"artifact", "audit", "history", "job", "pipeline", "record", "registry", "score", "stream"},
 	}

@@ -1,0 +1,310 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"temporal-streaming/internal/feature"
+	"temporal-streaming/internal/model"
+	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/record"
+	"temporal-streaming/internal/score"
+	"temporal-streaming/pipelines"
+)
+
+// bundleOf is a shipped pipeline with random weights.
+func bundleOf(t testing.TB, name string) *score.Bundle {
+	t.Helper()
+	d, err := pipelines.Load(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(5, 5))
+	width := len(d.FeatureNames())
+	m := &model.Model{Features: d.FeatureNames(), Threshold: 0.5, Preparation: model.Preparation{
+		SignedLog: make([]bool, width), Mean: make([]float32, width), Scale: make([]float32, width), Clip: 30,
+	}}
+	for i := range width {
+		m.Preparation.SignedLog[i], m.Preparation.Scale[i] = true, 1
+	}
+	var network model.MLP
+	in := width
+	for _, out := range []int{8, 1} {
+		l := model.Layer{In: in, Out: out, Weights: make([]float32, in*out), Bias: make([]float32, out)}
+		for i := range l.Weights {
+			l.Weights[i] = float32(r.NormFloat64()) * 0.2
+		}
+		network.Layers, in = append(network.Layers, l), out
+	}
+	m.Members = []model.MLP{network}
+	onnx, err := m.ONNX()
+	if err != nil {
+		t.Fatal(err)
+	}
+	spec, err := feature.SpecOf(d).JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(b []byte) score.File {
+		sum := sha256.Sum256(b)
+		return score.File{Data: b, SHA256: hex.EncodeToString(sum[:])}
+	}
+	b, err := score.Open(score.BundleFiles{Name: name, Version: "7", ONNX: file(onnx), Definition: file(d.YAML()), Spec: file(spec)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// tableOf are random rows of a pipeline: few keys, so that they come again.
+func tableOf(t testing.TB, b *score.Bundle, n int) feature.Table {
+	t.Helper()
+	r := rand.New(rand.NewPCG(9, uint64(n)))
+	d := b.Definition
+	table := feature.Table{Texts: &record.Texts{}}
+	var times []float64
+	for _, c := range d.StreamSchema() {
+		column := make([]float64, n)
+		for i := range column {
+			switch {
+			case c.Name == d.EventTime.Column:
+				column[i] = float64(1_530_000_000 + i*600 + r.IntN(2000))
+				times = append(times, column[i])
+			case c.Type == pipeline.Time:
+				column[i] = float64(1_530_000_000 + i*600 + r.IntN(9000))
+			case c.Name == d.ID && c.Type == pipeline.Text:
+				column[i] = table.Texts.Add(fmt.Append(nil, "row ", i))
+			case c.Name == d.ID:
+				column[i] = float64(i)
+			case c.Type == pipeline.Text:
+				column[i] = table.Texts.Add(fmt.Append(nil, c.Name, r.IntN(9)))
+			case c.Type == pipeline.Bool:
+				column[i] = float64(r.IntN(2))
+			default:
+				column[i] = float64(1 + r.IntN(25))
+			}
+		}
+		table.Columns = append(table.Columns, column)
+	}
+	for i := range n {
+		table.Labels = append(table.Labels, feature.Label(r.IntN(3)))
+		if d.Labels == pipeline.AsTheyArrive {
+			table.KnownAt = append(table.KnownAt, times[i]+float64(r.IntN(200_000)))
+		}
+	}
+	return table
+}
+
+func TestRehearsalGivesTheBitsOfTraining(t *testing.T) {
+	for _, name := range pipelines.Names() {
+		b := bundleOf(t, name)
+		if !b.Stateful() {
+			if _, err := Rehearse(context.Background(), b, feature.Table{}, 10); !errors.Is(err, ErrStateless) {
+				t.Errorf("%s: %v, want ErrStateless", name, err)
+			}
+			continue
+		}
+		r, err := Rehearse(context.Background(), b, tableOf(t, b, 3000), 2500)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !r.Passed() || r.Rows != 2500 || r.Labels == 0 || r.Handed < r.Rows {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// log is a topic in memory.
+type log map[string][]record.Message
+
+func (l log) read(_ context.Context, topic string, visit func(record.Message) error) error {
+	for _, m := range l[topic] {
+		m.Key, m.Value = bytes.Clone(m.Key), bytes.Clone(m.Value)
+		if err := visit(m); err != nil {
+			return err
+		}
+		clear(m.Value) // the reader's memory
+	}
+	return nil
+}
+
+// streamed is a stream of pipeline transactions that has run: its topics, and the options to audit it.
+func streamed(t *testing.T, n int) (log, Options) {
+	t.Helper()
+	b := bundleOf(t, "transactions")
+	r := rand.New(rand.NewPCG(4, 4))
+	logs := log{}
+	append1 := func(topic string, p int32, value []byte) record.Message {
+		m := record.Message{Partition: p, Timestamp: 5, Value: bytes.Clone(value)}
+		for _, other := range logs[topic] {
+			if other.Partition == p {
+				m.Offset++
+			}
+		}
+		logs[topic] = append(logs[topic], m)
+		return m
+	}
+	target := score.Target{Topic: "stage-1", Partitions: 2}
+	o := score.EngineOptions{Topic: "source", Now: time.Now}
+	first, err := b.NewStageEngine(0, score.StageOptions{EngineOptions: o, Next: target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, err := b.NewStageEngine(1, score.StageOptions{EngineOptions: o})
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels, err := b.NewLabelEngine([]score.Target{target})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out, then score.Output
+	finish := func() {
+		for i := range out.Results {
+			if out.Results[i].Kind != score.KindForward {
+				continue
+			}
+			m := append1("stage-1", out.Results[i].Partition, out.Value(i))
+			last.Process([]record.Message{m}, &then)
+			for j := range then.Results {
+				if then.Results[j].Kind == score.KindPrediction {
+					append1("output", m.Partition, then.Value(j))
+				}
+			}
+		}
+	}
+	for i := range n {
+		customer := r.IntN(20)
+		value := fmt.Sprintf(`{"TRANSACTION_ID":%d,"TX_DATETIME":%d,"CUSTOMER_ID":%d,"TERMINAL_ID":%d,"TX_AMOUNT":%d.25}`, i, 1_530_000_000+i*1000, customer, r.IntN(7), r.IntN(90))
+		if i%50 == 49 {
+			value = "nonsense"
+		}
+		first.Process([]record.Message{append1("source", int32(customer%2), []byte(value))}, &out)
+		finish()
+		if i%9 == 0 {
+			labels.Process([]record.Message{append1("labels", 0, fmt.Appendf(nil, `{"TRANSACTION_ID":%d,"TX_FRAUD":1}`, i))}, &out)
+			finish()
+		}
+	}
+	return logs, Options{
+		Bundle: b, Topics: Topics{Source: "source", Stages: []string{"stage-1"}, Partitions: 2, Labels: "labels", Output: "output"}, Read: logs.read,
+		Committed: func(context.Context, string) ([]int64, error) { return []int64{1 << 40, 1 << 40}, nil },
+	}
+}
+
+func run1(t *testing.T, o Options) Report {
+	t.Helper()
+	r, err := Run(context.Background(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestAuditOfAnHonestStreamPasses(t *testing.T) {
+	_, o := streamed(t, 2000)
+	for _, sample := range []int{0, 300} {
+		o.Sample = sample
+		r := run1(t, o)
+		if !r.Passed() || r.Predictions != 1960 || r.Handed != 1960 || r.EventOrder.Different != 0 || r.EventOrder.Compared != r.Compared ||
+			sample == 0 && r.Compared != 1960 || sample > 0 && (r.Compared < 150 || r.Compared > 600) {
+			t.Errorf("sample %d: %+v", sample, r)
+		}
+	}
+}
+
+// Whatever is done to a topic shows.
+func TestAuditFindsWhatWasTamperedWith(t *testing.T) {
+	for name, c := range map[string]struct {
+		tamper func(log)
+		found  func(Report) bool
+	}{
+		"a probability": {func(l log) {
+			m := &l["output"][100]
+			m.Value = []byte(strings.Replace(string(m.Value), `"probability":0.`, `"probability":0.9`, 1))
+		}, func(r Report) bool { return r.Different == 1 && r.EventOrder.Different == 0 }},
+		"a feature": {func(l log) {
+			m := &l["output"][100]
+			i := bytes.Index(m.Value, []byte(`"features":"`)) + 13
+			m.Value[i] ^= 1
+		}, func(r Report) bool { return r.Different == 1 && r.EventOrder.Different == 1 }},
+		"a prediction is gone": {func(l log) { l["output"] = append(l["output"][:5:5], l["output"][6:]...) },
+			func(r Report) bool { return r.Missing == 1 }},
+		"one is there twice": {func(l log) { l["output"] = append(l["output"], l["output"][7]) },
+			func(r Report) bool { return r.Repeated == 1 }},
+		"the source was changed": {func(l log) {
+			m := &l["source"][10]
+			m.Value = []byte(strings.Replace(string(m.Value), `.25`, `.50`, 1))
+		}, func(r Report) bool { return r.HandedDifferent > 0 }},
+		"a message of a stage twice": {func(l log) {
+			m := l["stage-1"][40]
+			m.Offset = 1 << 30
+			l["stage-1"] = append(l["stage-1"], m)
+		}, func(r Report) bool { return r.HandedDifferent > 0 }},
+	} {
+		logs, o := streamed(t, 800)
+		c.tamper(logs)
+		r := run1(t, o)
+		if r.Passed() || !c.found(r) || len(r.Differences) == 0 {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
+// The last records may not be scored yet: only what was committed must have its prediction.
+func TestAuditOfARunningStreamMissesNothingThatIsNotDue(t *testing.T) {
+	logs, o := streamed(t, 500)
+	n := len(logs["output"])
+	logs["output"] = logs["output"][:n-20]
+	o.Committed = func(context.Context, string) ([]int64, error) { return []int64{100, 100}, nil }
+	if r := run1(t, o); !r.Passed() || r.Compared != int64(n-20) {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A log whose beginning was deleted is audited from a snapshot on.
+func TestAuditBeginsWithASnapshot(t *testing.T) {
+	logs, o := streamed(t, 1000)
+	cut := map[string][]int64{"source": {200, 150}, "stage-1": {260, 240}}
+	states := map[string][]*feature.State{}
+	o.Begin = nil
+	for stage, topic := range []string{"source", "stage-1"} {
+		options := score.StageOptions{EngineOptions: score.EngineOptions{Topic: "source"}, Next: score.Target{Topic: "stage-1", Partitions: 2}}
+		e, err := o.Bundle.NewStageEngine(stage, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rest []record.Message
+		for _, m := range logs[topic] {
+			if m.Offset < cut[topic][m.Partition] {
+				e.Absorb([]record.Message{m})
+			} else {
+				rest = append(rest, m)
+			}
+		}
+		logs[topic] = rest
+		states[topic] = []*feature.State{e.Histories().Of(0), e.Histories().Of(1)}
+	}
+	o.Begin = func(_ context.Context, topic string, h *score.Histories, p int32) (int64, error) {
+		var b bytes.Buffer
+		if err := states[topic][p].Snapshot(&b); err != nil {
+			return 0, err
+		}
+		state, err := h.Read(&b)
+		h.Set(p, state)
+		return cut[topic][p], err
+	}
+	r := run1(t, o)
+	if !r.Passed() || r.Compared < 300 || r.Unreached == 0 || r.EventOrder.Skipped == "" {
+		t.Errorf("%+v", r)
+	}
+}
