@@ -31,15 +31,17 @@ func (b *bench) features(ctx context.Context, args []string) error {
 	data := flags.String("data", filepath.Join(b.root, handbookFile), "the handbook's transactions as one Parquet file")
 	name := flags.String("pipeline", "transactions", "whose features: transactions has the book's 15, transactions-rich 88; polars computes the 15 only")
 	runs := flags.Int("runs", 5, "of each program; the fastest counts")
-	check := flags.Bool("check", false, "compare every feature of every transaction with polars', bit for bit")
+	check := flags.Bool("check", false, "compare every feature of every transaction with polars', bit for bit; transactions-rich: of a tenth of the customers, with plain Python's")
 	peers := flags.Bool("peers", true, "run polars, too")
+	stream := flags.Bool("stream", true, "measure the stream's way, record by record, too, and what it keeps")
 	asJSON := flags.Bool("json", false, "one JSON object a line")
 	if err := b.parse(flags, args); err != nil {
 		return err
 	}
 	*peers = *peers && *name == "transactions"
-	if *check && *name != "transactions" {
-		return fmt.Errorf("%w: --check compares with polars, which computes the features of transactions only", errUsage)
+	rich := *name == "transactions-rich"
+	if *check && !rich && *name != "transactions" {
+		return fmt.Errorf("%w: --check knows the features of transactions and transactions-rich", errUsage)
 	}
 	before := load()
 	b.warnIfBusy()
@@ -55,14 +57,24 @@ func (b *bench) features(ctx context.Context, args []string) error {
 	out.add("seconds", ours.seconds.Seconds(), "s")
 	out.add("cpu_seconds", ours.cpu.Seconds(), "s")
 	out.add("rows_per_second", float64(len(h.table.Labels))/ours.seconds.Seconds(), "1/s")
-	stream, err := b.streamed(h, *runs)
-	if err != nil {
-		return err
+	own := settings{{"pipeline", *name}, {"data", filepath.Base(*data)}, {"rows", len(h.table.Labels)}, {"features", h.program.Width()}, {"runs", *runs}}
+	if *stream {
+		streamed, err := b.streamed(h, *runs)
+		if err != nil {
+			return err
+		}
+		out.add("stream_seconds", streamed.seconds.Seconds(), "s")
+		out.add("stream_cpu_seconds", streamed.cpu.Seconds(), "s")
+		out.add("bytes_per_key", float64(streamed.bytes)/float64(streamed.keys), "B")
+		own = append(own, setting{"keys", streamed.keys})
 	}
-	out.add("stream_seconds", stream.seconds.Seconds(), "s")
-	out.add("bytes_per_key", float64(stream.bytes)/float64(stream.keys), "B")
-	own := settings{{"pipeline", *name}, {"data", filepath.Base(*data)}, {"rows", len(h.table.Labels)}, {"features", h.program.Width()}, {"keys", stream.keys}, {"runs", *runs}}
-	if *peers || *check {
+	if rich && *check {
+		compared, err := b.checkRich(ctx, h, *data)
+		if err != nil {
+			return err
+		}
+		out.add("equal_values", float64(compared), "") // one that differs is an error
+	} else if *peers || *check {
 		theirs, err := b.theirFeatures(ctx, h, *data, *runs, *check)
 		if err != nil {
 			return err
@@ -161,20 +173,24 @@ func (b *bench) streamed(h *handbook, runs int) (measured, error) {
 	var best measured
 	for run := range runs {
 		runtime.GC()
-		begin := time.Now()
+		begin, busy := time.Now(), processorTime()
 		states, err := h.stream()
 		if err != nil {
 			return best, err
 		}
-		if took := time.Since(begin); run == 0 || took < best.seconds {
+		took, used := time.Since(begin), processorTime()-busy
+		if run == 0 || took < best.seconds {
 			best.seconds = took
+		}
+		if run == 0 || used < best.cpu {
+			best.cpu = used
 		}
 		best.bytes, best.keys = 0, 0
 		for _, s := range states {
 			best.bytes += s.Bytes()
 			best.keys += s.Keys()
 		}
-		b.say("  one record after the other, run %d: %.3f s", run+1, time.Since(begin).Seconds())
+		b.say("  one record after the other, run %d: %.3f s, %.3f s of a core", run+1, took.Seconds(), used.Seconds())
 	}
 	return best, nil
 }
@@ -223,7 +239,7 @@ func (h *handbook) compare(theirs map[string][]float64, ours []float64) (int, er
 	for f, name := range h.program.Names() {
 		column, ok := theirs[name]
 		if !ok || len(column)*width != len(ours) {
-			return 0, fmt.Errorf("compare features: polars has %d values of %s, want %d", len(column), name, len(ours)/width)
+			return 0, fmt.Errorf("compare features: the peer has %d values of %s, want %d", len(column), name, len(ours)/width)
 		}
 		for i, want := range column {
 			if got := ours[i*width+f]; math.Float64bits(got) != math.Float64bits(want) {
@@ -231,7 +247,7 @@ func (h *handbook) compare(theirs map[string][]float64, ours []float64) (int, er
 				for c := range row {
 					row[c] = h.table.Columns[c][i]
 				}
-				return 0, fmt.Errorf("compare features: %s of row %d %v: %v, polars has %v", name, i, row, got, want)
+				return 0, fmt.Errorf("compare features: %s of row %d %v: %v, the peer has %v", name, i, row, got, want)
 			}
 			compared++
 		}

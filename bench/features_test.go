@@ -8,8 +8,10 @@ import (
 	"testing"
 )
 
-// The handbook's data lie beside the project, and polars is installed at the first run: CI has both.
-func TestEveryFeatureOfTheHandbookEqualsPolars(t *testing.T) {
+// checkFeatures runs the check of a pipeline's features. The handbook's data lie beside the project, and polars is installed at the
+// first run: CI has both.
+func checkFeatures(t *testing.T, args ...string) string {
+	t.Helper()
 	b := &bench{}
 	if err := b.findRoot(); err != nil {
 		t.Fatal(err)
@@ -20,10 +22,20 @@ func TestEveryFeatureOfTheHandbookEqualsPolars(t *testing.T) {
 		t.Skip("the handbook's data or polars are not here; `go run ./bench features --check` installs polars")
 	}
 	var stdout, stderr bytes.Buffer
-	if code := run(t.Context(), os.Environ(), []string{"features", "--check", "--runs", "1", "--json"}, nil, &stdout, &stderr); code != exitOK {
+	if code := run(t.Context(), os.Environ(), append([]string{"features", "--check", "--runs", "1", "--stream=false", "--json"}, args...), nil, &stdout, &stderr); code != exitOK {
 		t.Fatalf("exit %d\n%s", code, &stderr)
 	}
-	if !strings.Contains(stdout.String(), `"figure":"equal_values","value":26312325`) {
-		t.Errorf("not all values of 15 features of 1,754,155 transactions were compared:\n%s", &stdout)
+	return stdout.String()
+}
+
+func TestEveryFeatureOfTheHandbookEqualsPolars(t *testing.T) {
+	if out := checkFeatures(t); !strings.Contains(out, `"figure":"equal_values","value":26312325`) {
+		t.Errorf("not all values of 15 features of 1,754,155 transactions were compared:\n%s", out)
+	}
+}
+
+func TestTheRichFeaturesEqualPlainPython(t *testing.T) {
+	if out := checkFeatures(t, "--pipeline", "transactions-rich"); !strings.Contains(out, `"figure":"equal_values","value":15492136`) {
+		t.Errorf("not all values of 88 features of a tenth of the customers were compared:\n%s", out)
 	}
 }
