@@ -93,7 +93,7 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
 	group(root, "Score streams:", a.inferenceCommand(), a.statusCommand(), a.stopCommand())
 	group(root, "Change a running stream, with receipts:", a.swapCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand())
+		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand(), a.backfillCommand())
 	group(root, "Deal with what could not be scored:", a.dlqCommand())
 	group(root, "Train models:", a.loadCommand(), a.trainCommand(), a.searchCommand(), a.evaluateCommand())
 	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.pipelineCommand(), a.featuresCommand(), a.auditCommand(), a.doctorCommand(), a.versionCommand())

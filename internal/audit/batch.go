@@ -63,7 +63,7 @@ type known struct {
 func (r *run) compareBatch(ctx context.Context) error {
 	b := r.batch
 	for partition, at := range r.unknown {
-		b.why = fmt.Sprintf("partition %d of the source begins with a snapshot at offset %d: what was before is not in the log", partition, at)
+		b.why = fmt.Sprintf("partition %d of the source begins at offset %d with what was known before, which is not in the log", partition, at)
 	}
 	if why := b.skipped(); why != "" {
 		r.report.EventOrder.Skipped = why

@@ -48,7 +48,7 @@ func (r *run) replay(ctx context.Context, stage int, topic string, scored []int6
 				return err
 			}
 			s.begin[m.Partition] = at
-			if stage == 0 && at > 0 {
+			if keys, _, _ := engine.Histories().Stands(); stage == 0 && (at > 0 || keys > 0) {
 				r.unknown[m.Partition] = at
 			}
 		}

@@ -418,3 +418,48 @@ func FuzzReadList(f *testing.F) {
 		}
 	})
 }
+
+// What a stream begins with, or goes on with, may come from elsewhere.
+func TestSeedIsWhatWasKnownBefore(t *testing.T) {
+	store := &faulty{Store: artifact.NewMemory(0), bad: map[string]bool{}}
+	maker := newWard(t, store, "1d")
+	maker.live(0, 60)
+	want := maker.bytes(0)
+	seed := func(origin int64) {
+		t.Helper()
+		if _, err := maker.Seed(context.Background(), maker.p.h, 0, maker.p.h.Of(0), origin); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seed(-1)
+	w := newWard(t, store, "1d")
+	if at := w.mustLoad(stream.Want{Next: 25, Fresh: true}); at != 25 || !bytes.Equal(w.bytes(0), want) {
+		t.Errorf("the stream begins at %d without the seed", at)
+	}
+	w.n[0] = 25
+	w.live(0, 10)
+	w.pass(true)
+	again := newWard(t, store, "1d")
+	if at := again.mustLoad(stream.Want{Next: 40}); at != 35 {
+		t.Errorf("the snapshot after the seed is not taken: at %d", at)
+	}
+	store.bad[again.list(0).Snapshots[0].Object.Key] = true
+	if at := again.mustLoad(stream.Want{Next: 40}); at != 25 || !bytes.Equal(again.bytes(0), want) {
+		t.Errorf("without its snapshot the history stands at %d, want 25 with the seed", at)
+	}
+
+	seed(90) // it replaces everything: the stream goes on at 90
+	if at := newWard(t, store, "1d").mustLoad(stream.Want{First: 90, Next: 95}); at != 90 {
+		t.Errorf("at %d", at)
+	}
+	if l := w.list(0); len(l.Snapshots) != 0 {
+		t.Errorf("snapshots of before are left: %+v", l.Snapshots)
+	}
+	if _, err := newWard(t, store, "2d").load(stream.Want{Next: 95}); !errors.Is(err, stream.ErrHistoryLost) {
+		t.Errorf("a seed of other features: %v; want ErrHistoryLost", err)
+	}
+	store.bad[w.list(0).Seed.Object.Key] = true
+	if _, err := newWard(t, store, "1d").load(stream.Want{Next: 95}); !errors.Is(err, stream.ErrHistoryLost) {
+		t.Errorf("a damaged seed: %v; want ErrHistoryLost", err)
+	}
+}

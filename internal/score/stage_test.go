@@ -162,14 +162,10 @@ func (w *town) finish(in []record.Message) {
 	}
 }
 
-// batch computes the same in training's way.
-func (w *town) batch(ps []payment) (prints []string, probabilities []float32) {
+// table is the payments as training has them.
+func (w *town) table(ps []payment) feature.Table {
 	w.t.Helper()
 	schema, err := feature.Schema(w.bundle.Definition.StreamSchema())
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	program, err := feature.NewProgram(w.bundle.Spec, schema)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -188,6 +184,21 @@ func (w *town) batch(ps []payment) (prints []string, probabilities []float32) {
 		}
 		table.Labels = append(table.Labels, label)
 	}
+	return table
+}
+
+// batch computes the same in training's way.
+func (w *town) batch(ps []payment) (prints []string, probabilities []float32) {
+	w.t.Helper()
+	schema, err := feature.Schema(w.bundle.Definition.StreamSchema())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	program, err := feature.NewProgram(w.bundle.Spec, schema)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	table := w.table(ps)
 	replayed, err := program.Replay(table, feature.ReplayOptions{Workers: 2})
 	if err != nil {
 		w.t.Fatal(err)
@@ -322,6 +333,49 @@ func TestSuccessorInheritsHistoriesOfTheSameFeaturesOnly(t *testing.T) {
 	w.engines[1] = heir
 	w.finish(w.order[half:])
 	w.compare(ps)
+}
+
+// A stream that begins with a backfill gives the bits of one that has read everything.
+func TestStreamThatBeginsWithABackfillKnowsWhatWasBefore(t *testing.T) {
+	r := rand.New(rand.NewPCG(15, 4))
+	w := newTown(t)
+	ps := payments(r, 4000, 60, 25, 60)
+	half := len(ps) / 2
+	before := w.table(ps[:half])
+	histories, err := w.bundle.Backfill(t.Context(), before, 4, func(key []byte) int32 {
+		var customer int32
+		fmt.Sscan(string(key), &customer)
+		return customer % 4
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for stage, h := range histories {
+		for p := range int32(4) { // as they come back from the object store
+			var b bytes.Buffer
+			if err := h.Of(p).Snapshot(&b); err != nil {
+				t.Fatal(err)
+			}
+			state, err := w.engines[stage].Histories().Read(&b)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.engines[stage].Histories().Set(p, state)
+		}
+	}
+	w.play(r, ps[half:])
+	w.finish(w.order)
+	prints, probabilities := w.batch(ps)
+	if len(w.got) != len(ps)-half {
+		t.Fatalf("%d predictions of %d payments", len(w.got), len(ps)-half)
+	}
+	for _, p := range w.got {
+		var id int
+		fmt.Sscan(p.ID, &id)
+		if p.Features != prints[id] || p.Probability != probabilities[id] {
+			t.Fatalf("payment %d: features %s, %v; training computes %s, %v", id, p.Features, p.Probability, prints[id], probabilities[id])
+		}
+	}
 }
 
 // What is no message of the stage before is a dead letter with a reason, and no history.
