@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -163,9 +164,7 @@ func (a *app) resolve(ctx context.Context, d desk, action stream.Action, o choic
 			}
 		}
 	}
-	done, err := a.reach.kafka.resolve(ctx, stream.Resolver{
-		Kafka: kafkaOf(d.cfg), Pipeline: name, Topic: d.definition.Source.Topic, DeadLetters: d.topic(), By: a.who(), Why: o.why, Patience: a.timeout,
-	}, action, o.places, fix)
+	done, err := a.resolveEach(ctx, d, action, o, fix)
 	answer := resolveAnswer{Topic: d.topic(), Letters: make([]resolvedReport, len(done))}
 	for i, r := range done {
 		answer.Letters[i] = resolvedReport{Resolved: r, Refused: reasonOf(r.Err)}
@@ -185,6 +184,46 @@ func (a *app) resolve(ctx context.Context, d desk, action stream.Action, o choic
 		return ended{exitFailed} // what was printed says why
 	}
 	return nil
+}
+
+// resolveEach has the letters resolved, those of each topic that the stream reads for themselves: a record of a later stage, or a label,
+// goes back to where it came from.
+func (a *app) resolveEach(ctx context.Context, d desk, action stream.Action, o choice, fix stream.Fix) ([]stream.Resolved, error) {
+	topics := topicsRead(d.definition)
+	places := map[string][]stream.Place{topics[0]: o.places}
+	if len(topics) > 1 {
+		book, err := a.letters(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		from := map[stream.Place]string{}
+		for _, c := range book.Cases() {
+			for _, l := range c.Letters {
+				from[l.At] = l.Source.Topic
+			}
+		}
+		clear(places)
+		for _, at := range o.places {
+			topic := from[at]
+			if !slices.Contains(topics, topic) {
+				topic = topics[0] // which it is refused for
+			}
+			places[topic] = append(places[topic], at)
+		}
+	}
+	var done []stream.Resolved
+	for _, topic := range topics {
+		if len(places[topic]) == 0 {
+			continue
+		}
+		some, err := a.reach.kafka.resolve(ctx, stream.Resolver{
+			Kafka: kafkaOf(d.cfg), Pipeline: d.definition.Name, Topic: topic, DeadLetters: d.topic(), By: a.who(), Why: o.why, Patience: a.timeout,
+		}, action, places[topic], fix)
+		if done = append(done, some...); err != nil {
+			return done, err
+		}
+	}
+	return done, nil
 }
 
 // chosen are the unresolved letters that the flags mean.

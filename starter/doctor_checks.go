@@ -67,7 +67,7 @@ func (d *diagnosis) brokers(ctx context.Context) {
 		if err != nil {
 			continue // reported by the check of the pipelines
 		}
-		for _, topic := range []string{definition.Source.Topic, definition.Sink.Topic, definition.Sink.DeadLetters} {
+		for _, topic := range append(topicsRead(definition), definition.Sink.Topic, definition.Sink.DeadLetters) {
 			switch n := cluster.Topics[topic]; n {
 			case 0:
 				d.warn(service, "topic", topic+" does not exist", "`starter inference "+name+"` makes it, or make it with the partitions that you want.")
