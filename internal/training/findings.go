@@ -140,10 +140,10 @@ func kindsOf(column string, kinds []float64, positive []bool) (names []string, n
 	return names, number
 }
 
-// bands cuts amounts at round numbers, 1, 2 and 5 of each power of ten, between the first and the last hundredth of the rows.
+// bands cuts amounts at round numbers, 1, 2 and 5 of each power of ten, between the first hundredth and the last five hundredth of the rows.
 func bands(amounts []float64) (names []string, number []int) {
 	sorted := slices.Sorted(slices.Values(amounts))
-	low, high := sorted[len(sorted)/100], sorted[len(sorted)-1-len(sorted)/100]
+	low, high := sorted[len(sorted)/100], sorted[len(sorted)-1-len(sorted)/500]
 	var edges []float64
 	for power := -2.0; power < 9; power++ {
 		for _, k := range []float64{1, 2, 5} {
