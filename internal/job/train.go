@@ -45,7 +45,8 @@ type Gates struct {
 
 // Part is one part of the data set after the split by time.
 type Part struct {
-	Matrix    Object  `json:"matrix"` // features, labels and weights
+	Matrix    Object  `json:"matrix"`           // features, labels and weights
+	Parquet   Object  `json:"parquet,omitzero"` // the same, for other tools
 	Rows      int64   `json:"rows"`
 	Positives int64   `json:"positives"`
 	From      float64 `json:"from"` // first and last value of the ordering column

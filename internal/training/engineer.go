@@ -1,6 +1,7 @@
 package training
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -64,7 +65,15 @@ func (t *Trainer) part(ctx context.Context, d *pipeline.Definition, name string,
 	if err != nil {
 		return job.Part{}, err
 	}
-	part := job.Part{Matrix: job.Object(ref), Rows: int64(m.Len())}
+	var parquet bytes.Buffer
+	if err := m.WriteParquet(&parquet); err != nil {
+		return job.Part{}, err
+	}
+	table, err := t.Store.Put(ctx, "matrices/"+d.Name, name+".parquet", parquet.Bytes())
+	if err != nil {
+		return job.Part{}, err
+	}
+	part := job.Part{Matrix: job.Object(ref), Parquet: job.Object(table), Rows: int64(m.Len())}
 	for _, y := range m.Y {
 		part.Positives += int64(y)
 	}
