@@ -23,7 +23,7 @@ func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages")
 	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
 	seconds := flags.Float64("seconds", 30, "how long is measured")
-	flags.DurationVar(&o.warmup, "warmup", 5*time.Second, "how long is sent before that")
+	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long is sent before that: the compiler of a broker that has just started takes some seconds")
 	flags.DurationVar(&o.linger, "linger", 4*time.Millisecond, "of the producer: one request per message would saturate a broker")
 	if err := b.parse(flags, args); err != nil {
 		return o, err

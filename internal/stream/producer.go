@@ -146,13 +146,25 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 		for _, h := range r.headers {
 			s.batch.Header(h.key, h.value)
 		}
-		if s.batch.Full() || s.sends > 1 && i == len(records)-1 {
+		if s.due() || s.sends > 1 && i == len(records)-1 {
 			if err := s.handOver(ctx, s.batch.Send, s.wait); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// smallTransaction is up to how many bytes a transaction waits for its offsets: what a loop
+// that keeps up with a hundred thousand records a second sends at once.
+const smallTransaction = 640 << 10
+
+// due tells whether the records that were collected should be handed over.
+func (s *producer) due() bool {
+	if s.sends == 1 && !s.handed {
+		return s.batch.Bytes() >= smallTransaction
+	}
+	return s.batch.Full()
 }
 
 // handOver repeats a call while the client's queue is full, which is back-pressure: more is

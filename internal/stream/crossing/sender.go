@@ -66,6 +66,9 @@ const keptBytes = 256 << 10
 // Full tells whether it is time to send.
 func (s *Sender) Full() bool { return len(s.bytes) >= keptBytes }
 
+// Bytes is how much was added.
+func (s *Sender) Bytes() int { return len(s.bytes) }
+
 // Add copies a record. A nil key or value is null, which is not the same as empty.
 func (s *Sender) Add(topic int, partition int32, key, value []byte) {
 	s.records = append(s.records, C.crossing_outgoing{
