@@ -27,8 +27,8 @@ func hourOf(seconds float64, zone *time.Location) int {
 // isWeekend says whether the day is Saturday or Sunday. Day 0, 1 January 1970, was a Thursday.
 func isWeekend(seconds float64, zone *time.Location) bool {
 	s := local(seconds, zone)
-	day := floorMod((s-floorMod(s, secondsOfDay))/secondsOfDay+4, 7)
-	return day == 0 || day == 6
+	week := floorMod(s+4*secondsOfDay, 7*secondsOfDay) // since its Sunday
+	return week < secondsOfDay || week >= 6*secondsOfDay
 }
 
 // isNight says whether an hour lies from first to last, both included, around midnight where first is the later one.

@@ -33,7 +33,23 @@ type phase struct {
 	filters    []int       // that are decided here
 	totals     []int       // of these filters
 	values     []int       // of events, that are known here
-	aggregates []int
+	plain      []plain
+	aggregates []int // all others
+}
+
+// plain is an aggregate of all records in a window that is a difference of totals, or of places: what most features are.
+type plain struct {
+	kind     aggregateKind
+	from, to int // marks
+	total    int
+	input    int
+	scale    float64
+}
+
+// plain answers whether the aggregate is one.
+func (a *aggregate) plain() (plain, bool) {
+	simple := a.kind == aggregateCount || a.kind == aggregateSum || a.kind == aggregateMean || a.kind == aggregateShare && a.smoothing == 0
+	return plain{a.kind, a.from, a.to, a.total, a.input, a.scale}, simple && !a.chosen && a.rows == 0 && a.least == 0
 }
 
 // filterOf returns the stage's filter for what a condition says of a value; -1 if it says nothing.
@@ -142,7 +158,11 @@ func (s *Stage) arrange(p *Program) {
 		}
 	}
 	for i, a := range s.aggregates {
-		at(a.phase).aggregates = append(at(a.phase).aggregates, i)
+		if simple, ok := a.plain(); ok {
+			at(a.phase).plain = append(at(a.phase).plain, simple)
+		} else {
+			at(a.phase).aggregates = append(at(a.phase).aggregates, i)
+		}
 	}
 	for i := range p.parts {
 		if k, ok := wanted[i]; ok {

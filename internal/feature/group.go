@@ -1,12 +1,19 @@
 package feature
 
+import "math"
+
 // grouped are the rows of a table, those of each key in event order one after the other, with what a stage looks at of them.
 type grouped struct {
-	starts []int32 // of each key, and the end
-	rows   []int32
-	values []float64 // [rows, columns] of the stage's columns
-	labels []Label   // where a row has its label when it becomes history
+	starts []int32  // of each key, and the end
+	words  []uint64 // [rows, 1 + columns]: which row of the table it is and the label that it has when it becomes history; the stage's columns
+	stride int
 }
+
+// row is the place of the table's row that stands at a place of the grouped ones.
+func (g *grouped) row(at int) int { return int(uint32(g.words[at*g.stride])) }
+
+// label is the label of that row.
+func (g *grouped) label(at int) Label { return Label(g.words[at*g.stride] >> 32) }
 
 // share returns which keys a worker takes: about as many rows as every other.
 func (g *grouped) share(worker, workers int) (from, to int) {
@@ -14,7 +21,7 @@ func (g *grouped) share(worker, workers int) (from, to int) {
 		if w == workers {
 			return len(g.starts) - 1
 		}
-		rows := int32(int64(w) * int64(len(g.rows)) / int64(workers))
+		rows := int32(int64(w) * int64(len(g.words)/g.stride) / int64(workers))
 		key := 0
 		for key < len(g.starts)-1 && g.starts[key] < rows {
 			key++
@@ -33,11 +40,9 @@ func (r *replay) group(s *Stage) *grouped {
 	for c, column := range s.columns {
 		columns[c] = r.table.Columns[column]
 	}
-	g := &grouped{rows: make([]int32, n), starts: make([]int32, keys+1), values: make([]float64, n*len(columns))}
-	adviseHugePages(g.values)
-	if r.known == nil && r.table.Labels != nil && s.LooksAtLabels() {
-		g.labels = make([]Label, n)
-	}
+	g := &grouped{starts: make([]int32, keys+1), words: make([]uint64, n*(1+len(columns))), stride: 1 + len(columns)}
+	adviseHugePages(g.words)
+	labelled := r.known == nil && r.table.Labels != nil && s.LooksAtLabels()
 	for i := range n {
 		g.starts[ids.of(i)+1]++
 	}
@@ -53,13 +58,13 @@ func (r *replay) group(s *Stage) *grouped {
 		id := ids.of(i)
 		at := int(next[id])
 		next[id]++
-		g.rows[at] = int32(i)
-		values := g.values[at*len(columns):][:len(columns)]
-		for c, column := range columns {
-			values[c] = column[i]
+		words := g.words[at*g.stride:][:g.stride]
+		words[0] = uint64(i)
+		if labelled {
+			words[0] |= uint64(r.table.Labels[i]) << 32
 		}
-		if g.labels != nil {
-			g.labels[at] = r.table.Labels[i]
+		for c, column := range columns {
+			words[1+c] = math.Float64bits(column[i])
 		}
 	}
 	return g

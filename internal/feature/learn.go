@@ -1,10 +1,6 @@
 package feature
 
-import (
-	"math"
-
-	"temporal-streaming/internal/record"
-)
+import "temporal-streaming/internal/record"
 
 // Learn tells the label of a record that is history already; row is that record's. It is found by key and event time; nth says which
 // one it is of several records of that key at the same time, in the order of arrival, from 0 on. The caller tells each label once.
@@ -12,14 +8,14 @@ import (
 // found is false, and nothing changes, where the history has no record of that key at that time: it is too old for any
 // window, or it came so late that it was moved.
 func (s *State) Learn(row []float64, texts *record.Texts, nth uint32, positive bool) (found bool) {
-	millis := math.Round(row[s.stage.time] * 1000)
+	millis, usable := millisOf(row[s.stage.time])
 	slot, ok := s.known(row, texts)
-	if !ok || !(math.Abs(millis) <= maxMillis) {
+	if !ok || !usable {
 		s.counters.Strayed++
 		return false
 	}
 	s.save(slot)
-	if !s.learn(s.header(slot), int64(millis), nth, positive) {
+	if !s.learn(s.header(slot), millis, nth, positive) {
 		s.counters.Strayed++
 		return false
 	}

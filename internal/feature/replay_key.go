@@ -17,9 +17,9 @@ type keyReplay struct {
 	state *State
 	slot  uint32
 	texts *record.Texts
-	row   []float64
-	order []int32  // places of the key's rows in the order in which their labels arrive
-	nths  []uint32 // by place: see State.Learn
+	own   []float64 // a row of the table, as far as the stage looks at it
+	order []int32   // places of the key's rows in the order in which their labels arrive
+	nths  []uint32  // by place: see State.Learn
 
 	first, last int     // of the features that the stage computes
 	sink        float64 // keeps reads that only warm the caches
@@ -30,7 +30,7 @@ func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
 	if k.texts == nil {
 		k.texts = new(record.Texts)
 	}
-	k.row = make([]float64, len(r.table.Columns))
+	k.own = make([]float64, len(r.table.Columns))
 	k.slot = k.state.newSlot(0)
 	inputs := stage.Inputs()
 	k.first, k.last = slices.Min(inputs), slices.Max(inputs)
@@ -42,33 +42,30 @@ func (k *keyReplay) become(start, end int) error {
 	s, width := k.state, k.program.Width()
 	s.empty(k.slot)
 	h := s.header(k.slot)
-	k.arrive(k.rows[start:end])
+	k.arrive(start, end)
 	told := 0 // of labels
 	for at := start; at < end; at++ {
 		if (at-start)%block == 0 {
-			k.touch(k.rows[at:min(at+block, end)])
+			k.touch(at, min(at+block, end))
 		}
-		i := k.rows[at]
-		for c, v := range k.values[at*len(k.stage.columns):][:len(k.stage.columns)] {
-			k.row[k.stage.columns[c]] = v
+		i := k.row(at)
+		for c, v := range k.words[at*k.stride+1:][:len(k.stage.columns)] {
+			k.own[k.stage.columns[c]] = math.Float64frombits(v)
 		}
 		for ; told < len(k.order); told++ {
 			l := k.order[told]
-			if start+int(l) >= at || k.known[k.rows[start+int(l)]] > k.row[k.stage.time] {
+			of := k.row(start + int(l))
+			if start+int(l) >= at || k.known[of] > k.own[k.stage.time] {
 				break
 			}
-			k.tell(h, k.rows[start+int(l)], k.nths[l])
+			k.tell(h, of, k.nths[l])
 		}
-		label := Unknown
-		if k.labels != nil {
-			label = k.labels[at]
-		}
-		millis := math.Round(k.row[k.stage.time] * 1000)
-		if !(math.Abs(millis) <= maxMillis) || !s.read(k.row, k.texts, label) {
+		millis, ok := millisOf(k.own[k.stage.time])
+		if !ok || !s.read(k.own, k.texts, k.label(at)) {
 			return fmt.Errorf("replay history: row %d: %w", i, ErrUnusable)
 		}
 		s.counters.Records++
-		s.become(h, int64(millis), k.row, k.x[int(i)*width:][:width])
+		s.become(h, millis, k.own, k.x[i*width:][:width])
 		if k.nths != nil {
 			k.nths[at-start] = s.nth
 		}
@@ -78,11 +75,11 @@ func (k *keyReplay) become(start, end int) error {
 
 // touch reads a word of every line of the result that the rows' aggregates go to: these reads do not wait for one another, and
 // the writes that follow need not wait for memory.
-func (k *keyReplay) touch(rows []int32) {
+func (k *keyReplay) touch(from, to int) {
 	var sum float64
 	width := k.program.Width()
-	for _, i := range rows {
-		at := int(i) * width
+	for i := from; i < to; i++ {
+		at := k.row(i) * width
 		for f := at + k.first; f < at+k.last; f += 8 {
 			sum += k.x[f]
 		}
@@ -92,25 +89,26 @@ func (k *keyReplay) touch(rows []int32) {
 }
 
 // arrive puts the key's labels into the order in which they arrive, those of one time into event order.
-func (k *keyReplay) arrive(rows []int32) {
+func (k *keyReplay) arrive(start, end int) {
 	k.order = k.order[:0]
 	if k.known == nil || !k.stage.LooksAtLabels() {
 		return
 	}
-	k.nths = slices.Grow(k.nths[:0], len(rows))[:len(rows)]
-	for place := range rows {
+	k.nths = slices.Grow(k.nths[:0], end-start)[:end-start]
+	for place := range end - start {
 		k.order = append(k.order, int32(place))
 	}
-	slices.SortStableFunc(k.order, func(a, b int32) int { return cmp.Compare(k.known[rows[a]], k.known[rows[b]]) })
+	arrives := func(place int32) float64 { return k.known[k.row(start+int(place))] }
+	slices.SortStableFunc(k.order, func(a, b int32) int { return cmp.Compare(arrives(a), arrives(b)) })
 }
 
 // tell tells the label of an earlier row.
-func (k *keyReplay) tell(h []uint64, i int32, nth uint32) {
+func (k *keyReplay) tell(h []uint64, i int, nth uint32) {
 	label := k.table.Labels[i]
 	if label == Unknown {
 		return
 	}
-	millis := int64(math.Round(k.table.Columns[k.stage.time][i] * 1000))
+	millis, _ := millisOf(k.table.Columns[k.stage.time][i]) // become has checked it
 	if !k.state.learn(h, millis, nth, label == Positive) {
 		k.state.counters.Strayed++ // too old for any window
 	}

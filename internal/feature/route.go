@@ -36,7 +36,7 @@ func (s *Stage) Usable(row []float64) bool {
 	if len(s.aggregates) == 0 {
 		return true
 	}
-	if millis := math.Round(row[s.time] * 1000); !(math.Abs(millis) <= maxMillis) {
+	if _, ok := millisOf(row[s.time]); !ok {
 		return false
 	}
 	for i := range s.totals {

@@ -136,19 +136,19 @@ func (s *State) update(row []float64, texts *record.Texts, label Label, values [
 	if len(s.stage.aggregates) == 0 {
 		return true // nothing looks at this history
 	}
-	millis := math.Round(row[s.stage.time] * 1000)
-	if !(math.Abs(millis) <= maxMillis) || !s.read(row, texts, label) {
+	millis, ok := millisOf(row[s.stage.time])
+	if !ok || !s.read(row, texts, label) {
 		s.counters.Unusable++
 		return false
 	}
 	s.counters.Records++
 	slot := s.slotOf(row, texts, hint)
 	s.save(slot)
-	t := s.become(s.header(slot), int64(millis), row, values)
+	t := s.become(s.header(slot), millis, row, values)
 	if s.join != nil {
 		s.remember(row, texts, slot, t)
 	}
-	s.turn(int64(millis))
+	s.turn(millis)
 	return true
 }
 
@@ -223,6 +223,18 @@ func (s *State) read(row []float64, texts *record.Texts, label Label) bool {
 		s.seen[i] = uint64(units)
 	}
 	return true
+}
+
+// millisOf rounds a time to whole milliseconds; ok is false for one that is not between the years 1 and 9999.
+func millisOf(seconds float64) (millis int64, ok bool) {
+	exact := seconds * 1000
+	if !(math.Abs(exact) < maxMillis+1) {
+		return 0, false
+	}
+	if millis = int64(exact); float64(millis) != exact {
+		millis = int64(math.Round(exact))
+	}
+	return millis, -maxMillis <= millis && millis <= maxMillis
 }
 
 // maxUnits bounds a value, so that float64 holds it exactly.

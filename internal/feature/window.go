@@ -15,6 +15,29 @@ type mark struct {
 // aggregate computes the aggregates of a phase from the marks of a record.
 func (s *State) aggregate(ph *phase, row, values []float64, h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
+	for i := range ph.plain {
+		a := &ph.plain[i]
+		from, to := &s.marks[a.from], &s.marks[a.to]
+		n := to.place - from.place
+		if a.kind == aggregateCount {
+			values[a.input] = float64(n)
+			continue
+		}
+		sum := words[to.at+1+a.total]
+		if from.at >= 0 {
+			sum -= words[from.at+1+a.total]
+		}
+		v := float64(int64(sum))
+		switch {
+		case a.kind == aggregateSum:
+			v /= a.scale
+		case a.kind == aggregateMean && n > 0:
+			v /= float64(n) * a.scale
+		case sum > 0: // a share of none is 0 without a division
+			v /= float64(n)
+		}
+		values[a.input] = v
+	}
 	for _, i := range ph.aggregates {
 		a := &s.stage.aggregates[i]
 		from, to := s.marks[a.from], s.marks[a.to]
@@ -32,14 +55,7 @@ func (s *State) aggregate(ph *phase, row, values []float64, h []uint64) {
 			v = float64(n)
 		case a.kind == aggregateSum:
 			v = float64(int64(between(words, a.total, from, to))) / a.scale
-		case n == 0:
-		case a.kind == aggregateMean:
-			v = float64(int64(between(words, a.total, from, to))) / (float64(n) * a.scale)
-		case a.kind == aggregateShare:
-			if positives := between(words, a.total, from, to); positives > 0 {
-				v = float64(positives) / (float64(n) + a.smoothing)
-			}
-		default:
+		case n > 0:
 			v = s.valueOf(a, row, words, mask, from, to, n)
 		}
 		values[a.input] = v
@@ -49,6 +65,10 @@ func (s *State) aggregate(ph *phase, row, values []float64, h []uint64) {
 // valueOf computes an aggregate of n records, which are not none.
 func (s *State) valueOf(a *aggregate, row []float64, words []uint64, mask uint64, from, to mark, n uint64) float64 {
 	switch a.kind {
+	case aggregateMean:
+		return float64(int64(between(words, a.total, from, to))) / (float64(n) * a.scale)
+	case aggregateShare:
+		return float64(between(words, a.total, from, to)) / (float64(n) + a.smoothing)
 	case aggregateDeviation:
 		return math.Sqrt(a.variance(words, from, to, n)) / a.scale
 	case aggregateZScore:
