@@ -16,14 +16,13 @@ const most = 1024
 // stageReplay computes one stage anew.
 type stageReplay struct {
 	*run
-	stage   int
-	engine  *score.StageEngine
-	begin   map[int32]int64
-	scored  []int64 // of the last stage: up to where it has predicted
-	in      []record.Message
-	bytes   []byte
-	out     score.Output
-	changed bool
+	stage  int
+	engine *score.StageEngine
+	begin  map[int32]int64
+	scored []int64 // of the last stage: up to where it has predicted
+	in     []record.Message
+	bytes  []byte
+	out    score.Output
 }
 
 func (r *run) replay(ctx context.Context, stage int, topic string, scored []int64) error {

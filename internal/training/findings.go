@@ -70,13 +70,11 @@ func (t *Trainer) find(ctx context.Context, r *evidence) (f findings, err error)
 		return f, err
 	}
 	e := r.req.Engineered
-	for _, p := range []evaluate.Part{
-		{Name: "training", Rows: e.Train.Rows, Positives: e.Train.Positives, From: moment(d, e.Train.From), To: moment(d, e.Train.To)},
-		{Name: "validation", Rows: e.Validation.Rows, Positives: e.Validation.Positives, From: moment(d, e.Validation.From), To: moment(d, e.Validation.To)},
-		{Name: "test", Rows: e.Test.Rows, Positives: e.Test.Positives, From: moment(d, e.Test.From), To: moment(d, e.Test.To)},
-	} {
-		f.parts = append(f.parts, p)
-	}
+	f.parts = append(f.parts,
+		evaluate.Part{Name: "training", Rows: e.Train.Rows, Positives: e.Train.Positives, From: moment(d, e.Train.From), To: moment(d, e.Train.To)},
+		evaluate.Part{Name: "validation", Rows: e.Validation.Rows, Positives: e.Validation.Positives, From: moment(d, e.Validation.From), To: moment(d, e.Validation.To)},
+		evaluate.Part{Name: "test", Rows: e.Test.Rows, Positives: e.Test.Positives, From: moment(d, e.Test.From), To: moment(d, e.Test.To)},
+	)
 	return f, nil
 }
 
