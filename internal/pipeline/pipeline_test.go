@@ -205,6 +205,7 @@ func TestProblemsOfFeaturesNameFileLineFieldAndMend(t *testing.T) {
 		{"aggregate: share, key: shop, over: [1d, 30d], shift: label_delay}", "aggregate: count, key: shop, over: [1d, 30d]}\n  - {name: back, aggregate: last, column: risk_1, over: [7d]}"},
 		{"ratio: [amount, mean_7d]", "ratio: [amount, mean_7d], where: {value: amount, above: 1}"},
 		{"ratio: [amount, mean_7d]", "product: [amount, mean_7d], smoothing: 1"},
+		{"sink:", "stream: {delivery: at-least-once}\nsink:"},
 	}
 	transcribe(t, "problems-features.txt", stateful, cases)
 }

@@ -26,6 +26,8 @@ func (d *Definition) validate() []Problem {
 	c.gates(&d.Gates)
 	c.report(d, columns)
 	c.stream(&d.Stream)
+	c.that(!d.hasState() || d.Stream.Delivery != AtLeastOnce, "stream.delivery",
+		"%s: what is repeated would be counted twice in the history of its key; write exactly-once", d.Stream.Delivery)
 	c.topics(d)
 	return c.problems
 }
