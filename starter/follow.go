@@ -153,6 +153,8 @@ func quietNote(r streamReport) string {
 		return "Nothing new: the stream is " + r.State + "."
 	case r.State == string(job.StreamStarting):
 		return "Nothing yet: the stream is starting."
+	case r.Replay > 0:
+		return fmt.Sprintf("Nothing new: %s offsets are read again, to know what was before%s.", screen.Count(r.Replay), lastError(r))
 	case r.Lag < 0:
 		return fmt.Sprintf("Nothing new: the stream is %s, and not every partition tells how far it is%s.", r.State, lastError(r))
 	case r.Lag > 0:
