@@ -41,6 +41,15 @@ func mainJob(t *testing.T, kafka string) {
 		t.Errorf("AUC %.3f, average precision %.3f on the test part", q.AUC, q.AveragePrecision)
 	}
 
+	var found struct {
+		Outcome string           `json:"outcome"`
+		Result  job.SearchResult `json:"result"`
+	}
+	w.must(&found, "search", "creditcard", "--trials", "2")
+	if r := found.Result; found.Outcome != "finished" || len(r.Tried) != 2 || r.Best.RunID == "" || r.Best.AveragePrecision < r.Tried[1].AveragePrecision {
+		t.Errorf("the search %s: %+v", found.Outcome, r)
+	}
+
 	w.must(nil, "inference", "creditcard", "--detach")
 	messages := seedMessages(t, 3000, 1)
 	w.send(messages[:2000])

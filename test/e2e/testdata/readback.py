@@ -48,7 +48,7 @@ json.dump(
         "losses": len(client.get_metric_history(run.info.run_id, "member_1/validation_loss")),
         "inputs": [i.dataset.digest for i in run.inputs.dataset_inputs],
         "artifacts": sorted(walk()),
-        "runs": len(client.search_runs([run.info.experiment_id])),
+        "runs": len(client.search_runs([run.info.experiment_id], "tags.`temporal.workflow_id` LIKE 'train-%'")),
         "versions": len(client.search_model_versions(f"name = '{name}'")),
         "inputs_of_model": [c.name for c in model.metadata.get_input_schema()],
     },
