@@ -99,14 +99,15 @@ func TestAPerfectScorerFindsLessThanHalfAHundredCardsADay(t *testing.T) {
 	}
 }
 
-func TestTheRecipesFifteenFeaturesBecome139Inputs(t *testing.T) {
+func TestFifteenFeaturesInEighthsAndTailsAre139Inputs(t *testing.T) {
 	data := handbookData(t)
 	folds, err := A.Folds(bookDelay, week, false)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cfg := training.NetworkConfig(data.Definition, 0)
-	cfg.Bins, cfg.TailQuantiles, cfg.Epochs, cfg.Members, cfg.Stop, cfg.NegativeShare = 8, []float64{.98, .995, .999, .9997}, 1, 1, model.StopNever, 0.05
+	cfg.Bins, cfg.TailQuantiles, cfg.Ratios = 8, []float64{.98, .995, .999, .9997}, nil
+	cfg.Epochs, cfg.Members, cfg.Stop, cfg.NegativeShare = 1, 1, model.StopNever, 0.05
 	m, err := data.fit(context.Background(), folds[0], cfg, nil)
 	if err != nil {
 		t.Fatal(err)
