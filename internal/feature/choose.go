@@ -101,14 +101,12 @@ func (p *Program) availability(o operand, s *Stage) (phase int, err error) {
 		return -1, nil
 	}
 	phase = -1
-	if k := part.step.kind; k == opRatio || k == opDifference || k == opProduct {
-		for _, operand := range []operand{part.step.left, part.step.right} {
-			of, err := p.availability(operand, s)
-			if err != nil {
-				return 0, err
-			}
-			phase = max(phase, of)
+	for _, operand := range part.step.operands() {
+		of, err := p.availability(operand, s)
+		if err != nil {
+			return 0, err
 		}
+		phase = max(phase, of)
 	}
 	return phase, nil
 }
@@ -181,9 +179,8 @@ func (p *Program) want(o operand, phase int, wanted map[int]int) {
 	if before, ok := wanted[o.index]; !ok || phase < before {
 		wanted[o.index] = phase
 	}
-	if step := &p.parts[o.index].step; step.kind == opRatio || step.kind == opDifference || step.kind == opProduct {
-		p.want(step.left, phase, wanted)
-		p.want(step.right, phase, wanted)
+	for _, operand := range p.parts[o.index].step.operands() {
+		p.want(operand, phase, wanted)
 	}
 }
 
@@ -218,12 +215,7 @@ func (s *Stage) prepared() []operand {
 	var all []operand
 	for _, ph := range s.phases {
 		for _, o := range ph.prepare {
-			if o.kind != opKeep {
-				all = append(all, o.left)
-			}
-			if o.kind == opRatio || o.kind == opDifference || o.kind == opProduct {
-				all = append(all, o.right)
-			}
+			all = append(all, o.operands()...)
 		}
 	}
 	return all

@@ -13,12 +13,13 @@ import (
 
 // Program is a Spec compiled against a schema. It holds no state and may be shared by any number of States.
 type Program struct {
-	names   []string
-	stages  []*Stage
-	parts   []part      // the features, in their order
-	steps   []operation // what Finish does, in the order of the features
-	columns []string    // of the schema
-	chained bool        // a stage looks at what one before it has computed
+	names    []string
+	stages   []*Stage
+	parts    []part      // the features, in their order
+	steps    []operation // what Finish does, in the order of the features
+	columns  []string    // of the schema
+	finishes []int       // columns that Finish looks at
+	chained  bool        // a stage looks at what one before it has computed
 }
 
 // part is how one feature comes about.
@@ -100,6 +101,13 @@ func NewProgram(spec Spec, schema *record.Schema) (*Program, error) {
 	for _, s := range p.stages {
 		s.arrange(p)
 	}
+	for _, o := range p.steps {
+		for _, of := range o.operands() {
+			if !of.feature && !slices.Contains(p.finishes, of.index) {
+				p.finishes = append(p.finishes, of.index)
+			}
+		}
+	}
 	return p, nil
 }
 
@@ -145,6 +153,17 @@ func (p *Program) part(spec Spec, schema *record.Schema, i int) (part, error) {
 		step.zone, err = time.LoadLocation(f.Zone)
 	}
 	return part{step: step, meaning: fmt.Sprintf("%s(%s, %s, %d, %d)", f.Calendar, p.meaning(of), f.Zone, f.FirstHour, f.LastHour)}, err
+}
+
+// operands are what the operation looks at besides its own feature.
+func (o *operation) operands() []operand {
+	switch o.kind {
+	case opKeep:
+		return nil
+	case opRatio, opDifference, opProduct:
+		return []operand{o.left, o.right}
+	}
+	return []operand{o.left}
 }
 
 // meaning tells operands apart.

@@ -150,7 +150,7 @@ func (r *replay) run() error {
 	r.each(func(w int) {
 		row := make([]float64, len(r.table.Columns))
 		for i := w * n / r.workers; i < (w+1)*n/r.workers; i++ {
-			for c := range row {
+			for _, c := range r.program.finishes {
 				row[c] = r.table.Columns[c][i]
 			}
 			r.program.Finish(row, r.x[i*width:(i+1)*width])
