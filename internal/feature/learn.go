@@ -33,8 +33,10 @@ func (s *State) known(row []float64, texts *record.Texts) (slot uint32, ok bool)
 }
 
 // learn adds the label to the totals of all later events. Which one of several records of an instant it was makes a difference in
-// exact stages only; in others the last one stands for all.
+// exact stages only; in others the last one stands for all. The log is trimmed first, so that a label of a record that no window with
+// a length reaches any more is refused always, and not only where the memory has been wanted already.
 func (s *State) learn(h []uint64, t int64, nth uint32, positive bool) bool {
+	s.trim(h)
 	words, mask := s.arena.ring(ring(h[headerRing]))
 	next := s.after(h, words, mask, t)
 	if next == h[headerBase] || int64(words[int((next-1)&mask)*s.arena.stride]) != t {
