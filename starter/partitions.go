@@ -35,7 +35,11 @@ func partitionList(partitions []int32) string {
 func shardList(shards []job.ShardStatus) string {
 	parts := make([]string, len(shards))
 	for i, s := range shards {
-		parts[i] = fmt.Sprintf("%d: %s %s", s.Shard.ID, partitionList(s.Shard.Partitions), s.State)
+		of := ""
+		if s.Shard.Stage > 0 {
+			of = fmt.Sprintf(" of stage %d", s.Shard.Stage)
+		}
+		parts[i] = fmt.Sprintf("%d: %s%s %s", s.Shard.ID, partitionList(s.Shard.Partitions), of, s.State)
 	}
 	if len(parts) == 0 {
 		return "none yet"

@@ -47,7 +47,7 @@ func (r *run) replay(ctx context.Context, stage int, topic string, scored []int6
 				return err
 			}
 			s.begin[m.Partition] = at
-			if keys, _, _ := engine.Histories().Stands(); stage == 0 && (at > 0 || keys > 0) {
+			if stage == 0 && (at > 0 || engine.Histories().Of(m.Partition).Keys() > 0) {
 				r.unknown[m.Partition] = at
 			}
 		}
