@@ -58,7 +58,7 @@ func TestNoFeatureSeesTheFuture(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := anyPipeline(t)
 		cases++
-		if slices.ContainsFunc(d.Features, func(f pipeline.Feature) bool { return f.Aggregate == pipeline.Share }) {
+		if slices.ContainsFunc(d.Features, func(f pipeline.Feature) bool { return f.OfLabels() }) {
 			ofLabels++
 		}
 		p := paymentProgram(&testing.T{}, SpecOf(d))
@@ -108,7 +108,7 @@ func TestNoFeatureSeesTheFuture(t *testing.T) {
 		wanted = looked > 0 && ofLabels > 0
 	}
 	if !wanted {
-		t.Errorf("of %d cases, the changes reached later features in %d, and %d had shares of labels: this test sees nothing", cases, looked, ofLabels)
+		t.Errorf("of %d cases, the changes reached later features in %d, and %d had features of labels: this test sees nothing", cases, looked, ofLabels)
 	}
 }
 
