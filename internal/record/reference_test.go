@@ -101,6 +101,9 @@ func referenceValue(raw json.RawMessage, kind Kind) (float64, bool) {
 		if json.Unmarshal(raw, &s) != nil || len(s) > len("2006-01-02T15:04:05.999999999+00:00") || at.UnmarshalText([]byte(s)) != nil {
 			return 0, false
 		}
+		if s[len("2006-01-02T15")] != ':' {
+			return 0, false // an hour of one digit, which RFC 3339 does not know and package time lets pass
+		}
 		return float64(at.Unix()) + float64(at.Nanosecond())/1e9, true
 	}
 	if json.Unmarshal(raw, &v) != nil {
