@@ -166,15 +166,3 @@ func (f *filling) tell(i int, row []float64, place func(stage int, row []float64
 		}
 	}
 }
-
-// Each calls visit with every partition that something is known of, and the keys there.
-func (h *Histories) Each(visit func(partition int32, state *feature.State) error) error {
-	for p, s := range h.states {
-		if s != nil {
-			if err := visit(int32(p), s); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
