@@ -41,7 +41,7 @@ type Options struct {
 	// Begin puts into h what was known of a partition of a stage's topic at an offset that the log still reaches, and answers
 	// the offset; nil: nothing at 0.
 	Begin func(ctx context.Context, topic string, h *score.Histories, partition int32) (at int64, err error)
-	// Committed answers up to where each partition of the last stage's topic has been scored.
+	// Committed answers up to where each partition of a stage's topic has been read.
 	Committed func(ctx context.Context, topic string) ([]int64, error)
 	// Progress is told what is done and how many messages of it; may be nil.
 	Progress func(what string, messages int64)
@@ -59,8 +59,8 @@ type Report struct {
 	Different   int64 `json:"different"` // of those, in a feature, the probability or the decision
 	Unreached   int64 `json:"unreached"` // sampled, and older than what the log and the snapshots let one know
 
-	Handed          int64 `json:"handed_on"` // messages between stages, all of which are compared
-	HandedDifferent int64 `json:"handed_on_different"`
+	Handed          int64 `json:"handed_on"`           // messages between stages, all of which are compared
+	HandedDifferent int64 `json:"handed_on_different"` // other bytes, one too many, or one that is not there
 
 	Missing  int64 `json:"missing"`  // sampled records that were scored, by the offsets, and have no prediction
 	Repeated int64 `json:"repeated"` // sampled records with more than one
@@ -121,7 +121,7 @@ type run struct {
 	every   uint64 // one row in so many is sampled
 	seed    maphash.Seed
 	said    map[coordinates]*prediction
-	handed  []map[coordinates]uint64 // by hop: what the stage before must have handed on
+	handed  []map[coordinates]handed // by hop: what the stage before must have handed on
 	batch   *batch
 	unknown map[int32]int64 // of the source: before it nothing can be computed
 }
@@ -150,19 +150,23 @@ func (r *run) all(ctx context.Context) error {
 	if !r.Bundle.Stateful() {
 		return ErrStateless
 	}
-	last := append([]string{r.Topics.Source}, r.Topics.Stages...)[len(r.Topics.Stages)]
-	scored, err := r.Committed(ctx, last) // before the output is read: what is scored by now stands there
-	if err != nil {
-		return err
+	topics := append([]string{r.Topics.Source}, r.Topics.Stages...)
+	done := make([][]int64, len(topics)) // before anything is read: what comes of it by now stands in the next topic
+	for i, topic := range topics {
+		var err error
+		if done[i], err = r.Committed(ctx, topic); err != nil {
+			return err
+		}
 	}
 	if err := r.readOutput(ctx); err != nil {
 		return err
 	}
+	var err error
 	if r.batch, err = newBatch(r.Bundle); err != nil {
 		return err
 	}
-	for stage, topic := range append([]string{r.Topics.Source}, r.Topics.Stages...) {
-		if err := r.replay(ctx, stage, topic, scored); err != nil {
+	for stage, topic := range topics {
+		if err := r.replay(ctx, stage, topic, done[stage]); err != nil {
 			return fmt.Errorf("replay %s: %w", topic, err)
 		}
 	}
@@ -176,6 +180,22 @@ func (r *run) all(ctx context.Context) error {
 		}
 	}
 	return r.compareBatch(ctx)
+}
+
+// handed is what a stage must have handed on of a row.
+type handed struct {
+	hash uint64
+	due  bool // by its offset: else it may not have come to it yet
+}
+
+// lost counts what was to be handed on and does not stand in the next stage's topic.
+func (r *run) lost(left map[coordinates]handed) {
+	for at, h := range left {
+		if h.due {
+			r.report.HandedDifferent++
+			r.found("handed on", at.String(), "nothing", "a message for the next stage")
+		}
+	}
 }
 
 // sampled tells whether a row is one of those that are compared.

@@ -249,6 +249,12 @@ func TestAuditFindsWhatWasTamperedWith(t *testing.T) {
 			m := &l["source"][10]
 			m.Value = []byte(strings.Replace(string(m.Value), `.25`, `.50`, 1))
 		}, func(r Report) bool { return r.HandedDifferent > 0 }},
+		"a message of a stage is gone": {func(l log) { // the last record: nothing after it looks at it
+			i := len(l["stage-1"]) - 1
+			for ; l["stage-1"][i].Value[2] != 1; i-- { // a label
+			}
+			l["stage-1"] = append(l["stage-1"][:i:i], l["stage-1"][i+1:]...)
+		}, func(r Report) bool { return r.HandedDifferent == 1 && r.Different == 0 }},
 		"a message of a stage twice": {func(l log) {
 			m := l["stage-1"][40]
 			m.Offset = 1 << 30

@@ -19,27 +19,25 @@ type stageReplay struct {
 	stage  int
 	engine *score.StageEngine
 	begin  map[int32]int64
-	scored []int64 // of the last stage: up to where it has predicted
+	done   []int64 // up to where the stage has read each partition of its topic
+	cut    bool    // the log does not begin with the first message
 	in     []record.Message
 	bytes  []byte
 	out    score.Output
 }
 
-func (r *run) replay(ctx context.Context, stage int, topic string, scored []int64) error {
+func (r *run) replay(ctx context.Context, stage int, topic string, done []int64) error {
 	o := score.StageOptions{EngineOptions: score.EngineOptions{Topic: r.Topics.Source, Now: func() time.Time { return time.Unix(0, 0) }}}
 	last := stage == len(r.Topics.Stages)
 	if !last {
 		o.Next = score.Target{Topic: r.Topics.Stages[stage], Partitions: r.Topics.Partitions}
-		r.handed = append(r.handed, map[coordinates]uint64{})
+		r.handed = append(r.handed, map[coordinates]handed{})
 	}
 	engine, err := r.Bundle.NewStageEngine(stage, o)
 	if err != nil {
 		return err
 	}
-	s := &stageReplay{run: r, stage: stage, engine: engine, begin: map[int32]int64{}}
-	if last {
-		s.scored = scored
-	}
+	s := &stageReplay{run: r, stage: stage, engine: engine, begin: map[int32]int64{}, done: done}
 	err = r.each(ctx, topic, "Replay "+topic, func(m record.Message) error {
 		at, known := s.begin[m.Partition]
 		if !known {
@@ -47,11 +45,13 @@ func (r *run) replay(ctx context.Context, stage int, topic string, scored []int6
 				return err
 			}
 			s.begin[m.Partition] = at
+			s.cut = s.cut || m.Offset > 0
 			if stage == 0 && (at > 0 || engine.Histories().Of(m.Partition).Keys() > 0) {
 				r.unknown[m.Partition] = at
 			}
 		}
 		if m.Offset < at {
+			s.forget(&m)
 			return nil
 		}
 		s.take(m)
@@ -61,6 +61,9 @@ func (r *run) replay(ctx context.Context, stage int, topic string, scored []int6
 		return nil
 	})
 	s.flush()
+	if err == nil && stage > 0 && !s.cut {
+		r.lost(r.handed[stage-1])
+	}
 	return err
 }
 
@@ -102,7 +105,7 @@ func (s *stageReplay) flush() {
 				at.partition, at.offset, rows, _ = s.engine.Origin(m.Value)
 				at.row = int32(rows)
 			}
-			s.handed[s.stage][at] = maphash.Bytes(s.seed, s.out.Value(i))
+			s.handed[s.stage][at] = handed{maphash.Bytes(s.seed, s.out.Value(i)), s.read(m)}
 			if s.stage == 0 && rows == 0 {
 				s.batch.take(m)
 			}
@@ -116,6 +119,21 @@ func (s *stageReplay) flush() {
 		}
 	}
 	s.in, s.bytes = s.in[:0], s.bytes[:0]
+}
+
+// read tells whether the stage has committed a message: what comes of it stands in the next topic then.
+func (s *stageReplay) read(m *record.Message) bool {
+	return int(m.Partition) < len(s.done) && m.Offset < s.done[m.Partition]
+}
+
+// forget passes over a message that a snapshot has in it. It is there: more cannot be told.
+func (s *stageReplay) forget(m *record.Message) {
+	if s.stage == 0 {
+		return
+	}
+	if partition, offset, row, ok := s.engine.Origin(m.Value); ok {
+		delete(s.handed[s.stage-1], coordinates{partition, int32(row), offset})
+	}
 }
 
 // received compares a message of a stage's topic with what the stage before must have written.
@@ -134,9 +152,9 @@ func (s *stageReplay) received(m *record.Message) {
 		s.found("handed on", at.String(), "a message that the stage before does not write", "none")
 		return
 	}
-	delete(s.handed[s.stage-1], at) // what is left was not handed on, or not yet
+	delete(s.handed[s.stage-1], at)
 	s.report.Handed++
-	if want != maphash.Bytes(s.seed, m.Value) {
+	if want.hash != maphash.Bytes(s.seed, m.Value) {
 		s.report.HandedDifferent++
 		s.found("handed on", at.String(), "other bytes than", "those computed now")
 	}
@@ -155,7 +173,7 @@ func (s *stageReplay) predicted(m *record.Message, value []byte) {
 	was := s.said[at]
 	switch {
 	case was == nil:
-		if int(m.Partition) < len(s.scored) && m.Offset < s.scored[m.Partition] {
+		if s.read(m) {
 			s.report.Missing++
 			s.found("missing", at.String(), "no prediction", decimal(p.Probability))
 		}
