@@ -71,16 +71,11 @@ func realServices() reach {
 			return control.Dial(ctx, vars)
 		},
 		mlflow: func(m config.MLflow) (modelRegistry, error) {
-			return tracking.New(tracking.Config{
-				URL: m.URI, UIURL: m.PublicUI, Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(), Attempts: 1,
-			})
+			return newTracking(m, m.PublicUI, 1)
 		},
 		server: newServer,
 		objects: func(s config.S3) (objectStore, error) {
-			return artifact.NewS3(artifact.S3Config{
-				Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
-				AccessKey: s.AccessKey, SecretKey: s.SecretKey.Reveal(), Attempts: 3,
-			})
+			return newStore(s, 3)
 		},
 	}
 }
@@ -201,19 +196,28 @@ func (a *app) pipeline(name string) (*pipeline.Definition, error) {
 	return nil, misuse(next, "there is no pipeline %s", name)
 }
 
+// newStore opens the bucket; 0 attempts are as many as a worker makes.
+func newStore(s config.S3, attempts int) (objectStore, error) {
+	return artifact.NewS3(artifact.S3Config{
+		Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
+		AccessKey: s.AccessKey, SecretKey: s.SecretKey.Reveal(), Attempts: attempts,
+	})
+}
+
+// newTracking makes a client of MLflow, whose pages are at ui; 0 attempts are as many as a worker makes.
+func newTracking(m config.MLflow, ui string, attempts int) (*tracking.Client, error) {
+	return tracking.New(tracking.Config{
+		URL: m.URI, UIURL: ui, Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(), Attempts: attempts,
+	})
+}
+
 // newServer has what a worker has for its streams.
 func newServer(cfg config.Config) (*serving.Server, error) {
-	store, err := artifact.NewS3(artifact.S3Config{
-		Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region, Bucket: cfg.S3.Bucket,
-		AccessKey: cfg.S3.AccessKey, SecretKey: cfg.S3.SecretKey.Reveal(),
-	})
+	store, err := newStore(cfg.S3, 0)
 	if err != nil {
 		return nil, err
 	}
-	mlflow, err := tracking.New(tracking.Config{
-		URL: cfg.MLflow.URI, UIURL: cfg.MLflowUI(), Username: cfg.MLflow.Username,
-		Password: cfg.MLflow.Password.Reveal(), Token: cfg.MLflow.Token.Reveal(),
-	})
+	mlflow, err := newTracking(cfg.MLflow, cfg.MLflowUI(), 0)
 	if err != nil {
 		return nil, err
 	}
