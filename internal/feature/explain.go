@@ -54,31 +54,17 @@ type explainer struct {
 
 // values replays the rows up to the one that is explained, of its keys only, and returns that one's features.
 func (e *explainer) values() ([]float64, error) {
-	related := Table{Texts: e.table.Texts, Columns: make([][]float64, len(e.table.Columns))}
-	wanted := e.related()
-	order := e.program.order(e.table)
-	for k := range len(e.table.Columns[0]) {
-		i := k
-		if order != nil {
-			i = order[k]
+	wanted, line := e.related(), e.program.timeline(&e.table)
+	for place := range line.rows {
+		row := line.Row(place)
+		if wanted[row] {
+			e.before = append(e.before, row)
 		}
-		if wanted[i] {
-			e.before = append(e.before, i)
-			for c, column := range e.table.Columns {
-				related.Columns[c] = append(related.Columns[c], column[i])
-			}
-			if e.table.Labels != nil {
-				related.Labels = append(related.Labels, e.table.Labels[i])
-			}
-			if e.table.KnownAt != nil {
-				related.KnownAt = append(related.KnownAt, e.table.KnownAt[i])
-			}
-		}
-		if i == e.row {
+		if row == e.row {
 			break
 		}
 	}
-	out, err := e.program.Replay(related, ReplayOptions{})
+	out, err := e.program.Replay(e.table.Pick(e.before), ReplayOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("explain row %d: %w", e.row, err)
 	}

@@ -1,11 +1,9 @@
 package feature
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 	"sync"
 
 	"temporal-streaming/internal/record"
@@ -37,8 +35,8 @@ type ReplayOptions struct {
 	X       []float64 // memory for the result, such as that of a Replay before; default: new memory
 }
 
-// Replay computes the features of every row of a table as they would have been when it happened: rows become history in the
-// order of their event times, those of one time in the order of the table, and no label counts before it is known.
+// Replay computes the features of every row of a table as they would have been when it happened: rows become history, and labels
+// count, in the order of the table's Timeline.
 //
 // No history depends on another key's, so a stage is replayed key by key, with one history that is emptied in between and stays in
 // the nearest cache. That the stream, where all keys take turns, comes to the same bits is what the tests of Replay compare.
@@ -51,8 +49,8 @@ func (p *Program) Replay(t Table, o ReplayOptions) (Replayed, error) {
 	if n > math.MaxInt32 {
 		return Replayed{}, fmt.Errorf("replay history: %d rows at once, at most %d", n, math.MaxInt32)
 	}
-	r := replay{program: p, table: t, order: p.order(t), workers: max(1, o.Workers)}
-	r.known = r.labelTimes()
+	line := p.timeline(&t)
+	r := replay{program: p, table: t, order: line.order, known: line.known, workers: max(1, o.Workers)}
 	r.x = o.X[:0]
 	if r.x = r.x[:min(cap(r.x), n*p.Width())]; len(r.x) < n*p.Width() {
 		r.x = make([]float64, n*p.Width())
@@ -78,45 +76,11 @@ func (p *Program) check(t Table) error {
 	return nil
 }
 
-// order returns the rows in event order; nil where that is the table's order already.
-func (p *Program) order(t Table) []int {
-	if len(p.stages) == 0 {
-		return nil
-	}
-	times := t.Columns[p.stages[0].time]
-	if slices.IsSorted(times) {
-		return nil
-	}
-	return sortedBy(times)
-}
-
-func sortedBy(times []float64) []int {
-	order := make([]int, len(times))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
-	return order
-}
-
-// labelTimes returns when each row's label arrives, never before the row itself; nil where labels do not arrive apart.
-func (r *replay) labelTimes() []float64 {
-	stages, t := r.program.stages, &r.table
-	if len(stages) == 0 || !stages[0].arriving || t.Labels == nil || t.KnownAt == nil {
-		return nil
-	}
-	known := make([]float64, len(t.KnownAt))
-	for i, at := range t.KnownAt {
-		known[i] = max(at, t.Columns[stages[0].time][i])
-	}
-	return known
-}
-
 // replay is one run of Replay.
 type replay struct {
 	program  *Program
 	table    Table
-	order    []int
+	order    []int     // see Timeline
 	known    []float64 // by row, when its label arrives; nil where labels do not arrive apart
 	workers  int
 	x        []float64

@@ -49,6 +49,26 @@ func TableOf(d *pipeline.Definition, column func(name string) ([]float64, bool),
 	return t, err
 }
 
+// Pick is the table of some rows of t, in the order given.
+func (t *Table) Pick(rows []int) Table {
+	picked := Table{Texts: t.Texts, Labels: pick(t.Labels, rows), KnownAt: pick(t.KnownAt, rows)}
+	for _, column := range t.Columns {
+		picked.Columns = append(picked.Columns, pick(column, rows))
+	}
+	return picked
+}
+
+func pick[T any](from []T, rows []int) []T {
+	if from == nil {
+		return nil
+	}
+	to := make([]T, len(rows))
+	for k, row := range rows {
+		to[k] = from[row]
+	}
+	return to
+}
+
 // knownAt is when each row's label became known: what the data say, or else the label delay after the row.
 func knownAt(d *pipeline.Definition, take func(string) ([]float64, error)) ([]float64, error) {
 	if d.Label.KnownAt != "" {

@@ -1,11 +1,9 @@
 package score
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"temporal-streaming/internal/feature"
@@ -15,8 +13,12 @@ import (
 
 // Backfill builds what the stages of a stream know after the rows of a table, each with its label from when it was known, as if the
 // stream had read them: a Histories for each stage, with topics of so many partitions. source answers to which partition of the source a
-// key belongs: a number in decimal, a text as it is. progress is told how many rows are done; it may be nil.
+// key belongs: a number in decimal, a text as it is. progress is told how many rows are done; it may be nil. Labels that are known
+// after the last row are left to the stream's topic of labels.
 func (b *Bundle) Backfill(ctx context.Context, table feature.Table, partitions int32, source func(key []byte) int32, progress func(rows int)) ([]*Histories, error) {
+	if progress == nil {
+		progress = func(int) {}
+	}
 	h, err := b.backfill(ctx, table, partitions, source, progress)
 	if err != nil {
 		return nil, fmt.Errorf("backfill histories of %s@%s: %w", b.Name, b.Version, err)
@@ -25,144 +27,134 @@ func (b *Bundle) Backfill(ctx context.Context, table feature.Table, partitions i
 }
 
 func (b *Bundle) backfill(ctx context.Context, table feature.Table, partitions int32, source func(key []byte) int32, progress func(rows int)) ([]*Histories, error) {
-	d := b.Definition
-	schema, err := feature.Schema(d.StreamSchema())
+	f, timeline, err := b.newFilling(table, partitions, source)
 	if err != nil {
 		return nil, err
 	}
-	program, err := feature.NewProgram(b.Spec, schema)
-	if err != nil {
-		return nil, err
-	}
-	stages := program.Stages()
-	if len(stages) == 0 {
-		return nil, errors.New("no feature has a history")
-	}
-	if d.LooksAtLabels() {
-		if err := program.IdentifyBy(schema, d.ID); err != nil {
-			return nil, err
+	done := 0 // rows
+	for m := range timeline.Moments() {
+		if m.Label {
+			f.tell(m)
+			continue
 		}
-	}
-	fields := schema.Fields()
-	if len(table.Columns) != len(fields) {
-		return nil, fmt.Errorf("the table has %d columns, and the stream's schema %d", len(table.Columns), len(fields))
-	}
-	texts := table.Texts
-	if texts == nil {
-		texts = &record.Texts{}
-	}
-	f := filling{table: table, texts: texts, arriving: d.Labels == pipeline.AsTheyArrive, values: make([]float64, program.Width())}
-	f.time, _ = schema.Index(d.EventTime.Column)
-	f.id, _ = schema.Index(d.ID)
-	f.idIsText = fields[f.id].Kind == record.Text
-	key, _ := schema.Index(d.Key)
-	keyIsText := fields[key].Kind == record.Text
-	for _, s := range stages {
-		f.histories = append(f.histories, NewHistories(s))
-	}
-	var digits []byte
-	place := func(stage int, row []float64) int32 {
-		switch {
-		case stage > 0:
-			return stages[stage].Partition(row, texts, partitions)
-		case keyIsText:
-			return source(texts.At(row[key]))
-		}
-		digits = strconv.AppendInt(digits[:0], int64(row[key]), 10)
-		return source(digits)
-	}
-	row := make([]float64, len(fields))
-	order := f.order()
-	later := f.later(order)
-	for n, i := range order {
-		if n%65536 == 0 {
+		if done%65536 == 0 {
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
 			}
-			if progress != nil {
-				progress(n)
-			}
+			progress(done)
 		}
-		for ; len(later) > 0 && f.known(later[0]) <= table.Columns[f.time][i]; later = later[1:] {
-			f.tell(later[0], row, place)
-		}
-		f.row(i, row)
-		clear(f.values)
-		for stage, h := range f.histories {
-			if !h.Of(place(stage, row)).Update(row, texts, feature.Unknown, f.values) {
-				return nil, fmt.Errorf("row %d: %w", i, feature.ErrUnusable)
-			}
-		}
-		if !f.arriving && table.Labels != nil && table.Labels[i] == feature.Positive {
-			f.tell(i, row, place) // it counts from its delay on, and is known before
+		done++
+		if err := f.happen(m.Row); err != nil {
+			return nil, err
 		}
 	}
-	if progress != nil {
-		progress(len(order))
-	}
+	progress(done)
 	return f.histories, nil
 }
 
 // filling is one backfill.
 type filling struct {
-	table     feature.Table
-	texts     *record.Texts
-	time, id  int // columns
-	idIsText  bool
-	arriving  bool
-	values    []float64
-	histories []*Histories
+	table      feature.Table
+	texts      *record.Texts
+	stages     []*feature.Stage
+	histories  []*Histories // of each stage
+	partitions int32
+	source     func(key []byte) int32
+
+	id, key       int // columns
+	idIsText      bool
+	keyIsText     bool
+	positivesOnly bool // labels: delayed counts no others
+
+	row    []float64 // the one at hand
+	values []float64 // its features
+	digits []byte    // its key
 }
 
-func (f *filling) row(i int, row []float64) {
-	for c := range row {
-		row[c] = f.table.Columns[c][i]
+func (b *Bundle) newFilling(table feature.Table, partitions int32, source func(key []byte) int32) (*filling, *feature.Timeline, error) {
+	d := b.Definition
+	schema, err := feature.Schema(d.StreamSchema())
+	if err != nil {
+		return nil, nil, err
 	}
-}
-
-// order is that of the events.
-func (f *filling) order() []int {
-	order := make([]int, len(f.table.Columns[f.time]))
-	for i := range order {
-		order[i] = i
+	program, err := feature.NewProgram(b.Spec, schema)
+	if err != nil {
+		return nil, nil, err
 	}
-	times := f.table.Columns[f.time]
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
-	return order
-}
-
-func (f *filling) known(i int) float64 { return max(f.table.KnownAt[i], f.table.Columns[f.time][i]) }
-
-// later are the rows whose labels arrive apart, in the order in which they do. Those that are known after the last row are left to
-// the stream's topic of labels.
-func (f *filling) later(order []int) []int {
-	if !f.arriving || f.table.Labels == nil || f.table.KnownAt == nil {
-		return nil
+	stages := program.Stages()
+	if len(stages) == 0 {
+		return nil, nil, errors.New("no feature has a history")
 	}
-	var later []int
-	for _, i := range order {
-		if f.table.Labels[i] != feature.Unknown {
-			later = append(later, i)
+	if d.LooksAtLabels() {
+		if err := program.IdentifyBy(schema, d.ID); err != nil {
+			return nil, nil, err
 		}
 	}
-	slices.SortStableFunc(later, func(a, b int) int { return cmp.Compare(f.known(a), f.known(b)) })
-	return later
+	timeline, err := program.Timeline(table)
+	if err != nil {
+		return nil, nil, err
+	}
+	fields := schema.Fields()
+	f := &filling{
+		table: table, texts: table.Texts, stages: stages, partitions: partitions, source: source,
+		positivesOnly: d.Labels == pipeline.Delayed, row: make([]float64, len(fields)), values: make([]float64, program.Width()),
+	}
+	if f.texts == nil {
+		f.texts = &record.Texts{}
+	}
+	f.id, _ = schema.Index(d.ID)
+	f.key, _ = schema.Index(d.Key)
+	f.idIsText, f.keyIsText = fields[f.id].Kind == record.Text, fields[f.key].Kind == record.Text
+	for _, s := range stages {
+		f.histories = append(f.histories, NewHistories(s))
+	}
+	return f, timeline, nil
+}
+
+// happen makes a row history in every stage.
+func (f *filling) happen(row int) error {
+	f.read(row)
+	clear(f.values)
+	for stage, h := range f.histories {
+		if !h.Of(f.partition(stage)).Update(f.row, f.texts, feature.Unknown, f.values) {
+			return fmt.Errorf("row %d: %w", row, feature.ErrUnusable)
+		}
+	}
+	return nil
 }
 
 // tell gives a row's label to the stages that look at labels, where the row is.
-func (f *filling) tell(i int, row []float64, place func(stage int, row []float64) int32) {
-	f.row(i, row)
-	id := uint64(int64(row[f.id]))
-	if f.idIsText {
-		id = feature.TextID(f.texts.At(row[f.id]))
+func (f *filling) tell(label feature.Moment) {
+	positive := f.table.Labels[label.Row] == feature.Positive
+	if f.positivesOnly && !positive {
+		return
 	}
-	at := f.table.Columns[f.time][i]
-	if f.table.KnownAt != nil {
-		at = f.known(i)
+	f.read(label.Row)
+	id := uint64(int64(f.row[f.id]))
+	if f.idIsText {
+		id = feature.TextID(f.texts.At(f.row[f.id]))
 	}
 	for stage, h := range f.histories {
 		if h.stage.LooksAtLabels() {
-			h.Of(place(stage, row)).LearnByID(id, f.table.Labels[i] == feature.Positive, int64(at*1000))
+			h.Of(f.partition(stage)).LearnByID(id, positive, int64(label.At*1000))
 		}
 	}
+}
+
+func (f *filling) read(row int) {
+	for c := range f.row {
+		f.row[c] = f.table.Columns[c][row]
+	}
+}
+
+// partition is that of the row at hand in a stage.
+func (f *filling) partition(stage int) int32 {
+	switch {
+	case stage > 0:
+		return f.stages[stage].Partition(f.row, f.texts, f.partitions)
+	case f.keyIsText:
+		return f.source(f.texts.At(f.row[f.key]))
+	}
+	f.digits = strconv.AppendInt(f.digits[:0], int64(f.row[f.key]), 10)
+	return f.source(f.digits)
 }
