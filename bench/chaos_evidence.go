@@ -29,6 +29,11 @@ func (c *chaosRun) evidence(failed error) {
 		c.note("status: %v\n%s", errors.Join(err, bad), text)
 	}
 	if c.plan.Group != "" {
+		for range 2 { // what goes on, and what stands still
+			text, err := c.stands()
+			c.note("output, for readers of committed records, and its ends: %v:%s", err, text)
+			time.Sleep(time.Second)
+		}
 		for _, stable := range []bool{false, true} {
 			text, err := c.offsets(stable)
 			c.note("committed offsets, %s: %v: %s", map[bool]string{false: "whatever is pending", true: "if no transaction is pending"}[stable], err, text)
@@ -65,6 +70,40 @@ func (c *chaosRun) offsets(stable bool) (string, error) {
 		}
 	}
 	return text.String(), err
+}
+
+// stands are, for each partition of the output, the last stable offset and the end. A reader
+// of committed records that is behind the first is late by itself; where the first is behind
+// the second for long, a transaction hangs.
+func (c *chaosRun) stands() (string, error) {
+	admin, err := kafka.NewAdminClient(clientOf(c.kafka, "evidence", nil))
+	if err != nil {
+		return "", err
+	}
+	defer admin.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, p := range c.plan.Partitions() {
+		ask[kafka.TopicPartition{Topic: &c.plan.Output, Partition: p}] = kafka.LatestOffsetSpec
+	}
+	ends := map[int32][2]kafka.Offset{}
+	for i, level := range []kafka.IsolationLevel{kafka.IsolationLevelReadCommitted, kafka.IsolationLevelReadUncommitted} {
+		found, err := admin.ListOffsets(ctx, ask, kafka.SetAdminIsolationLevel(level))
+		if err != nil {
+			return "", err
+		}
+		for at, info := range found.ResultInfos {
+			of := ends[at.Partition]
+			of[i] = info.Offset
+			ends[at.Partition] = of
+		}
+	}
+	var text strings.Builder
+	for _, p := range c.plan.Partitions() {
+		fmt.Fprintf(&text, " %d: %v of %v;", p, ends[p][0], ends[p][1])
+	}
+	return text.String(), nil
 }
 
 // dump has every worker write what its goroutines are doing to its log, and end.

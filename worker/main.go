@@ -76,6 +76,7 @@ type process struct {
 	metrics  *metrics
 	streams  *activities.Stream
 	resumed  []job.SegmentRequest // that a predecessor ran when it died
+	training *activities.Training
 	workers  []worker.Worker
 }
 
@@ -132,7 +133,7 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	if err != nil {
 		return nil, errors.Join(err, p.drain(ctx))
 	}
-	p.register(&activities.Training{Trainer: trainer}, p.streams)
+	p.training = &activities.Training{Trainer: trainer}
 	return p, nil
 }
 
@@ -140,7 +141,9 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 // nobody drives it: as long as Temporal may be away without a gap in the stream.
 const orphanTime = 10 * time.Minute
 
-func (p *process) register(t *activities.Training, s *activities.Stream) {
+// pollers are new workers for the task queues of this process.
+func (p *process) pollers() (workers []worker.Worker) {
+	t, s := p.training, p.streams
 	// Fits take all cores they get, so one at a time; the details of a heartbeat go out
 	// twice a second, so that people see progress, a cancelled attempt hears of it, and a
 	// worker that died is missed soon.
@@ -155,7 +158,7 @@ func (p *process) register(t *activities.Training, s *activities.Stream) {
 	for _, w := range []struct {
 		queue   string
 		options worker.Options
-	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {p.streams.Queue, own}} {
+	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {s.Queue, own}} {
 		it := worker.New(p.temporal, w.queue, w.options)
 		switch w.queue {
 		case job.TrainQueue:
@@ -168,23 +171,30 @@ func (p *process) register(t *activities.Training, s *activities.Stream) {
 		default:
 			it.RegisterActivity(s)
 		}
-		p.workers = append(p.workers, it)
+		workers = append(workers, it)
 	}
+	return workers
 }
 
 // run works until ctx ends, then drains.
 func (p *process) run(ctx context.Context) error {
-	running, err := release(ctx, p.temporal, p.cfg.Temporal.Namespace, p.identity, p.log)
+	var running map[string]bool
+	err := whenReachable(ctx, p.log, func() (err error) {
+		running, err = release(ctx, p.temporal, p.cfg.Temporal.Namespace, p.identity, p.log)
+		return err
+	})
 	if err != nil {
 		// Nothing is lost without it: the timeouts of the activities do the same, later.
 		p.log.Warn("could not release what a predecessor held; recovery waits for its heartbeat timeout", "error", err)
 	} else {
 		settle(ctx, p.streams, p.resumed, running)
 	}
-	for _, w := range p.workers {
-		if err := w.Start(); err != nil {
-			return fmt.Errorf("start worker: %w", err)
-		}
+	p.workers, err = begin(ctx, p.pollers, p.log)
+	switch {
+	case ctx.Err() != nil && err != nil: // asked to stop while Temporal was away
+		return p.drain(ctx)
+	case err != nil:
+		return errors.Join(fmt.Errorf("start worker: %w", err), p.drain(ctx))
 	}
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
