@@ -73,22 +73,13 @@ type filling struct {
 
 func (b *Bundle) newFilling(table feature.Table, partitions int32, source func(key []byte) int32) (*filling, *feature.Timeline, error) {
 	d := b.Definition
-	schema, err := feature.Schema(d.StreamSchema())
-	if err != nil {
-		return nil, nil, err
-	}
-	program, err := feature.NewProgram(b.Spec, schema)
+	program, schema, err := b.compile()
 	if err != nil {
 		return nil, nil, err
 	}
 	stages := program.Stages()
 	if len(stages) == 0 {
 		return nil, nil, errors.New("no feature has a history")
-	}
-	if d.LooksAtLabels() {
-		if err := program.IdentifyBy(schema, d.ID); err != nil {
-			return nil, nil, err
-		}
 	}
 	timeline, err := program.Timeline(table)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"temporal-streaming/internal/feature"
 	"temporal-streaming/internal/model"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/record"
 )
 
 // Errors of Open. None of them goes away by trying again.
@@ -90,4 +91,17 @@ func (b *Bundle) check() error {
 		return fmt.Errorf("%w: the model's features are named or ordered otherwise than the spec's", ErrMismatch)
 	}
 	return nil
+}
+
+// compile makes the program of the bundle's features, over the rows of its stream. Its stages find the records that labels are of.
+func (b *Bundle) compile() (*feature.Program, *record.Schema, error) {
+	schema, err := feature.Schema(b.Definition.StreamSchema())
+	if err != nil {
+		return nil, nil, err
+	}
+	program, err := feature.NewProgram(b.Spec, schema)
+	if err == nil && b.Definition.LooksAtLabels() {
+		err = program.IdentifyBy(schema, b.Definition.ID)
+	}
+	return program, schema, err
 }

@@ -3,12 +3,9 @@ package score
 import (
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
 	"temporal-streaming/internal/feature"
-	"temporal-streaming/internal/model"
 	"temporal-streaming/internal/record"
 )
 
@@ -33,26 +30,17 @@ func (o EngineOptions) withDefaults(b *Bundle) EngineOptions {
 	return o
 }
 
-// scorer is the model's part of the engine: a *model.Scorer, or in tests one whose answers are known.
-type scorer interface {
-	// Score writes the probabilities of the first n rows of x, [n, F] row-major, to out[:n].
-	Score(x []float32, n int, out []float32)
-}
-
 // Engine runs a bundle for one loop: not safe for concurrent use. All its memory is reused from batch to batch.
 type Engine struct {
 	decoder  *record.Decoder
 	plan     *feature.Plan
-	scorer   scorer
 	maxBatch int
 	now      func() time.Time
 	encoder  encoder
 
-	rows          record.Rows
-	pending       []pending // decoded messages whose rows wait in rows
-	vectors       []float32 // [maxBatch, F] row-major
-	probabilities []float32 // one per waiting row
-	unusable      []bool    // per waiting row: its features are not finite
+	rows    record.Rows
+	pending []pending // decoded messages whose rows wait in rows
+	answers           // of the waiting rows
 }
 
 // pending is a message between decoding and encoding.
@@ -78,11 +66,10 @@ func (b *Bundle) NewEngine(options EngineOptions) (*Engine, error) {
 	return &Engine{
 		decoder:  record.NewDecoder(schema, o.Limits),
 		plan:     plan,
-		scorer:   model.NewScorer(b.Model, o.MaxBatch),
 		maxBatch: o.MaxBatch,
 		now:      o.Now,
 		encoder:  newEncoder(b, o.Topic),
-		vectors:  make([]float32, o.MaxBatch*plan.Width()),
+		answers:  newAnswers(b.Model, plan.Width(), o.MaxBatch),
 	}, nil
 }
 
@@ -103,32 +90,36 @@ func (e *Engine) Process(in []record.Message, out *Output) {
 // decode reads one message and puts it in line.
 func (e *Engine) decode(i int, m *record.Message) {
 	p := pending{input: i, first: e.rows.N}
-	if len(m.Key) > record.MaxIDBytes {
-		// It would be repeated in every prediction of the message.
-		p.reject = &record.Reject{Reason: record.TooLarge,
-			Detail: fmt.Sprintf("the key has %d bytes, at most %d are allowed", len(m.Key), record.MaxIDBytes)}
-	} else if n, err := e.decoder.Decode(m.Value, &e.rows); err != nil {
-		p.reject, _ = errors.AsType[*record.Reject](err)
-	} else {
-		p.n, p.id = n, e.decoder.ID()
+	if p.n, p.reject = decode(e.decoder, m, &e.rows); p.reject == nil {
+		p.id = e.decoder.ID()
 	}
 	e.pending = append(e.pending, p)
 }
 
+// decode appends the rows of a message of the source. One is refused whose key is too long to be repeated in every prediction.
+func decode(d *record.Decoder, m *record.Message, rows *record.Rows) (n int, reject *record.Reject) {
+	if len(m.Key) > record.MaxIDBytes {
+		return 0, &record.Reject{Reason: record.TooLarge, Detail: fmt.Sprintf("the key has %d bytes, at most %d are allowed", len(m.Key), record.MaxIDBytes)}
+	}
+	n, err := d.Decode(m.Value, rows)
+	if err != nil {
+		reject, _ = errors.AsType[*record.Reject](err)
+		return 0, reject
+	}
+	return n, nil
+}
+
 // flush scores the rows that wait and writes the results of all messages in line.
 func (e *Engine) flush(in []record.Message, out *Output) {
-	e.score()
+	e.compute(e.rows.N, func(row int, to []float32) bool { return e.plan.Vector(e.rows.Row(row), to) })
 	for i := range e.pending {
 		p := &e.pending[i]
 		m := &in[p.input]
 		if p.reject == nil {
-			p.reject = e.check(p)
+			p.reject = e.check(p.first, p.n)
 		}
 		if p.reject != nil {
-			out.Results = append(out.Results, Result{
-				Input: p.input, Kind: KindDeadLetter, Reason: p.reject.Reason, Detail: p.reject.Detail,
-				key: out.keep(m.Key), value: out.keep(m.Value),
-			})
+			out.refuse(p.input, m, p.reject)
 			continue
 		}
 		key := out.keep(m.Key)
@@ -150,36 +141,4 @@ func (e *Engine) forget() {
 	clear(e.pending)
 	e.pending = e.pending[:0]
 	e.rows.Reset()
-}
-
-// score computes the probabilities of all rows that wait, maxBatch at a time.
-func (e *Engine) score() {
-	n, width := e.rows.N, e.plan.Width()
-	e.probabilities = slices.Grow(e.probabilities[:0], n)[:n]
-	e.unusable = slices.Grow(e.unusable[:0], n)[:n]
-	for from := 0; from < n; from += e.maxBatch {
-		size := min(e.maxBatch, n-from)
-		for i := range size {
-			vector := e.vectors[i*width : (i+1)*width]
-			finite := e.plan.Vector(e.rows.Row(from+i), vector)
-			e.unusable[from+i] = !finite
-			if !finite {
-				clear(vector)
-			}
-		}
-		e.scorer.Score(e.vectors, size, e.probabilities[from:from+size])
-	}
-}
-
-// check refuses a message of which one row has no finite answer.
-func (e *Engine) check(p *pending) *record.Reject {
-	for row := range p.n {
-		if e.unusable[p.first+row] {
-			return &record.Reject{Reason: NotScorable, Detail: fmt.Sprintf("a feature of row %d is not finite in float32", row)}
-		}
-		if v := float64(e.probabilities[p.first+row]); math.IsNaN(v) || math.IsInf(v, 0) {
-			return &record.Reject{Reason: NotScorable, Detail: fmt.Sprintf("the model's probability of row %d is not finite", row)}
-		}
-	}
-	return nil
 }

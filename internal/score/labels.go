@@ -89,9 +89,7 @@ func (e *LabelEngine) process(i int, m *record.Message, out *Output) {
 	n, hasTime, err := e.decode(m.Value)
 	if err != nil {
 		reject, _ := errors.AsType[*record.Reject](err)
-		out.Results = append(out.Results, Result{
-			Input: i, Kind: KindDeadLetter, Reason: reject.Reason, Detail: reject.Detail, key: out.keep(m.Key), value: out.keep(m.Value),
-		})
+		out.refuse(i, m, reject)
 		return
 	}
 	told := false

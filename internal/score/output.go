@@ -68,6 +68,13 @@ func (o *Output) bytes(s span) []byte {
 	return o.arena[s.from:s.to:s.to]
 }
 
+// refuse makes a message a dead letter.
+func (o *Output) refuse(input int, m *record.Message, why *record.Reject) {
+	o.Results = append(o.Results, Result{
+		Input: input, Kind: KindDeadLetter, Reason: why.Reason, Detail: why.Detail, key: o.keep(m.Key), value: o.keep(m.Value),
+	})
+}
+
 // keep copies bytes to the arena.
 func (o *Output) keep(b []byte) span {
 	if b == nil {
