@@ -20,7 +20,10 @@ type SenderOptions struct {
 
 // Sender produces records to a topic at a steady rate and counts what the broker has
 // acknowledged. Equal keys go to equal partitions, the same ones that Java's clients
-// choose. Its deliveries are idempotent: a retry of the client does not repeat a record.
+// choose. Its deliveries are idempotent: a retry of the client does not repeat a record. That
+// holds for one request on its way at a time only. Of several, one may find at a broker that
+// comes back that the one before it is missing, and the client (2.15) then numbers everything
+// anew that is not acknowledged, also what other partitions have already.
 // Not safe for concurrent use, except for Sent.
 type Sender struct {
 	options SenderOptions
@@ -49,6 +52,7 @@ func NewSender(ctx context.Context, o SenderOptions) (*Sender, error) {
 	}
 	p, err := kafka.NewProducer(o.Kafka.client("temporal-streaming-sender", kafka.ConfigMap{
 		"enable.idempotence":         true,
+		"max.in.flight":              1, // see Sender
 		"partitioner":                "murmur2_random",
 		"linger.ms":                  int(o.Linger.Milliseconds()),
 		"batch.num.messages":         10000,
