@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/registry"
 	"temporal-streaming/internal/serving"
-	"temporal-streaming/internal/tracking"
 	"temporal-streaming/pipelines"
 )
 
@@ -22,10 +22,7 @@ const modelRows = 4000
 
 // serving makes what the worker makes to build its loops.
 func (s *site) serving() (*serving.Server, error) {
-	m := s.cfg.MLflow
-	client, err := tracking.New(tracking.Config{
-		URL: m.URI, UIURL: s.cfg.MLflowUI(), Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(),
-	})
+	client, err := connect.MLflow(s.cfg.MLflow, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +52,7 @@ func (s *site) champion(ctx context.Context, server *serving.Server) error {
 // model, 0 is the pipeline's.
 func (s *site) train(ctx context.Context, server *serving.Server, seed int64) (version string, err error) {
 	s.bench.say("training a model of the shipped recipe on %d simulated rows", modelRows)
-	store, err := artifact.NewS3(artifact.S3Config{
-		Endpoint: s.cfg.S3.Endpoint, Region: s.cfg.S3.Region, Bucket: s.cfg.S3.Bucket,
-		AccessKey: s.cfg.S3.AccessKey, SecretKey: s.cfg.S3.SecretKey.Reveal(),
-	})
+	store, err := connect.Bucket(s.cfg.S3, 0)
 	if err != nil {
 		return "", err
 	}

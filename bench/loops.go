@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 )
@@ -40,11 +41,7 @@ func (b *bench) task() (t loopTask, s *site, err error) {
 	if s.cfg, err = config.Load(b.environ); err != nil {
 		return t, nil, err
 	}
-	k := s.cfg.Kafka
-	s.kafka = stream.Kafka{
-		Brokers: k.Brokers, SecurityProtocol: k.SecurityProtocol, SASLMechanism: k.SASLMechanism,
-		Username: k.Username, Password: k.Password.Reveal(), CALocation: k.CALocation,
-	}
+	s.kafka = connect.Kafka(s.cfg.Kafka)
 	return t, s, nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/test/stack"
 )
@@ -133,11 +134,7 @@ func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 	if s.cfg, err = config.Load(s.environ); err != nil {
 		return s, err
 	}
-	k := s.cfg.Kafka
-	s.kafka = stream.Kafka{
-		Brokers: k.Brokers, SecurityProtocol: k.SecurityProtocol, SASLMechanism: k.SASLMechanism,
-		Username: k.Username, Password: k.Password.Reveal(), CALocation: k.CALocation,
-	}
+	s.kafka = connect.Kafka(s.cfg.Kafka)
 	return s, nil
 }
 

@@ -14,7 +14,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/converter"
 
-	"temporal-streaming/internal/artifact"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/registry"
@@ -44,10 +44,7 @@ func (s *site) trainings(ctx context.Context, o fitKillOptions) (*trainings, err
 	if err != nil {
 		return nil, err
 	}
-	store, err := artifact.NewS3(artifact.S3Config{
-		Endpoint: s.cfg.S3.Endpoint, Region: s.cfg.S3.Region, Bucket: s.cfg.S3.Bucket,
-		AccessKey: s.cfg.S3.AccessKey, SecretKey: s.cfg.S3.SecretKey.Reveal(),
-	})
+	store, err := connect.Bucket(s.cfg.S3, 0)
 	if err != nil {
 		return nil, err
 	}

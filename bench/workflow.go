@@ -99,7 +99,7 @@ func (s *site) dial(ctx context.Context) (client.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: lookup(vars)})
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: vars})
 	if err != nil {
 		return nil, fmt.Errorf("read Temporal's settings: %w", err)
 	}
@@ -111,16 +111,3 @@ func (s *site) dial(ctx context.Context) (client.Client, error) {
 	}
 	return c, nil
 }
-
-// lookup lets envconfig read the settings that the programs gather.
-type lookup map[string]string
-
-func (l lookup) Environ() []string {
-	list := make([]string, 0, len(l))
-	for k, v := range l {
-		list = append(list, k+"="+v)
-	}
-	return list
-}
-
-func (l lookup) LookupEnv(key string) (string, bool) { v, ok := l[key]; return v, ok }

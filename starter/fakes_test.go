@@ -58,7 +58,7 @@ func newBench(t *testing.T) *bench {
 	b.app.console.now = b.app.now
 	b.app.pace = pace{watch: time.Millisecond, workers: time.Millisecond, patience: time.Millisecond, quiet: 5 * time.Millisecond}
 	b.app.reach = reach{
-		temporal: func(context.Context, map[string]string) (controlPlane, error) { return b.temporal, nil },
+		temporal: func(context.Context, config.Vars) (controlPlane, error) { return b.temporal, nil },
 		objects:  func(config.S3) (objectStore, error) { return b.store, nil },
 		mlflow:   func(config.MLflow) (modelRegistry, error) { return nil, errors.New("no MLflow in this test") },
 		kafka: brokers{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/stream"
 )
 
@@ -56,13 +57,7 @@ func realBrokers() brokers {
 	}
 }
 
-func kafkaOf(cfg config.Config) stream.Kafka {
-	k := cfg.Kafka
-	return stream.Kafka{
-		Brokers: k.Brokers, SecurityProtocol: k.SecurityProtocol, SASLMechanism: k.SASLMechanism,
-		Username: k.Username, Password: k.Password.Reveal(), CALocation: k.CALocation,
-	}
-}
+func kafkaOf(cfg config.Config) stream.Kafka { return connect.Kafka(cfg.Kafka) }
 
 // kafkaProblem says what to do about an error of Kafka's.
 func kafkaProblem(cfg config.Config, pipeline string, err error) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"temporal-streaming/internal/config"
 	"temporal-streaming/starter/internal/control"
 )
 
@@ -50,7 +51,7 @@ func TestEveryServiceThatIsAwayIsOneSentenceAndOneStep(t *testing.T) {
 		"train creditcard", "inference creditcard", "stop creditcard", "status creditcard", "swap creditcard champion", "pause creditcard", "scale creditcard --shards 2", "seek creditcard --to earliest --reason r --yes", "send creditcard FILE", "load creditcard FILE",
 	} {
 		b := newBench(t)
-		b.app.reach.temporal = func(context.Context, map[string]string) (controlPlane, error) { return nil, control.ErrUnreachable }
+		b.app.reach.temporal = func(context.Context, config.Vars) (controlPlane, error) { return nil, control.ErrUnreachable }
 		b.store.check = errAway
 		r := b.run(t.Context(), strings.Fields(strings.ReplaceAll(line, "FILE", file))...)
 		if r.code != exitFailed {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 	"temporal-streaming/starter/internal/screen"
@@ -35,11 +36,8 @@ type searcher interface {
 
 // searchAnswer is what --json prints.
 type searchAnswer struct {
-	Outcome string `json:"outcome"` // started, finished, detached, cancelled
-	control.Run
-	TemporalURL string            `json:"temporal_url"`
-	MLflowURL   string            `json:"mlflow_url"`
-	Result      *job.SearchResult `json:"result,omitempty"`
+	runAnswer                   // or finished, cancelled
+	Result    *job.SearchResult `json:"result,omitempty"`
 }
 
 func (a *app) searchCommand() *cobra.Command {
@@ -102,12 +100,7 @@ func (a *app) search(ctx context.Context, name string, o searchOptions) error {
 	}
 	defer temporal.Close()
 	if o.cancel != "" {
-		run := control.Run{WorkflowID: o.cancel}
-		if err := temporal.CancelSearch(ctx, run); err != nil {
-			return a.temporalProblem(err)
-		}
-		a.console.say("%s ends; the trials that are done stay in MLflow.\n", o.cancel)
-		return a.emitJSON(searchAnswer{Outcome: "cancelled", Run: run, TemporalURL: cfg.WorkflowURL(run.WorkflowID, ""), MLflowURL: experimentsURL(cfg)})
+		return a.cancelSearch(ctx, temporal, cfg, o.cancel)
 	}
 	run := control.Run{WorkflowID: o.attach}
 	if o.attach == "" {
@@ -115,63 +108,54 @@ func (a *app) search(ctx context.Context, name string, o searchOptions) error {
 			return a.temporalProblem(err)
 		}
 	}
-	answer := searchAnswer{Outcome: "started", Run: run, TemporalURL: cfg.WorkflowURL(run.WorkflowID, run.RunID), MLflowURL: experimentsURL(cfg)}
-	style := a.console.style()
-	a.console.say("%s %s\n%s\n", style.Strong("Searching for a recipe of "+name), style.Dim(run.WorkflowID), style.Pairs([][2]string{
-		{"Temporal", style.Accent(answer.TemporalURL)},
-		{"MLflow", style.Accent(answer.MLflowURL)},
-	}))
+	answer := searchAnswer{runAnswer: started(cfg, run)}
+	a.announce("Searching for a recipe of "+name, answer.runAnswer)
 	if o.detach {
-		a.console.say("It runs in a worker. Watch it: starter search %s --attach %s\n", name, run.WorkflowID)
+		a.console.say("It runs in a worker. Watch it: %s\n", comeBack("search", name, answer.runAnswer))
 		return a.emitJSON(answer)
 	}
 	result, err := a.watchSearch(ctx, temporal, run)
 	if ctx.Err() != nil {
 		answer.Outcome = "detached"
-		a.console.say("\nDetached; the search goes on.\nCome back:  starter search %s --attach %s\nEnd it:     starter search %s --cancel %s\n", name, run.WorkflowID, name, run.WorkflowID)
+		a.console.say("\nDetached; the search goes on.\nCome back:  %s\nEnd it:     starter search %s --cancel %s\n",
+			comeBack("search", name, answer.runAnswer), name, run.WorkflowID)
 		return errors.Join(a.emitJSON(answer), ended{exitDetached})
 	}
 	if err != nil {
 		return fail(fmt.Errorf("search %s: %w", run.WorkflowID, err), "What was tried stays in MLflow: %s", answer.MLflowURL)
 	}
 	answer.Outcome, answer.Result, answer.MLflowURL = "finished", &result, result.RunURL
-	a.console.say("\n%s", searchScreen(style, result))
+	a.console.say("\n%s", searchScreen(a.console.style(), result))
+	return a.emitJSON(answer)
+}
+
+func (a *app) cancelSearch(ctx context.Context, t controlPlane, cfg config.Config, id string) error {
+	run := control.Run{WorkflowID: id}
+	if err := t.CancelSearch(ctx, run); err != nil {
+		return a.temporalProblem(err)
+	}
+	a.console.say("%s ends; the trials that are done stay in MLflow.\n", id)
+	answer := searchAnswer{runAnswer: started(cfg, run)}
+	answer.Outcome = "cancelled"
 	return a.emitJSON(answer)
 }
 
 // watchSearch draws how far the search is until it ends or ctx does.
 func (a *app) watchSearch(ctx context.Context, t controlPlane, run control.Run) (job.SearchResult, error) {
-	type outcome struct {
-		result job.SearchResult
-		err    error
-	}
-	ends := make(chan outcome, 1)
-	go func() {
-		for {
-			result, err := t.WaitSearch(ctx, run)
-			if errors.Is(err, control.ErrUnreachable) && sleep(ctx, a.pace.workers) {
-				continue // the search goes on without us, and so does the wait for it
-			}
-			ends <- outcome{result, err}
-			return
-		}
-	}()
 	board := a.console.board()
 	defer board.Leave()
-	for {
+	var result job.SearchResult
+	err := a.watch(ctx, func() (err error) { result, err = t.WaitSearch(ctx, run); return err }, func() {
 		asking, cancel := context.WithTimeout(ctx, askFor)
+		defer cancel()
 		if p, err := t.SearchProgress(asking, run); err == nil {
 			board.Draw(searchLines(p))
 		}
-		cancel()
-		select {
-		case <-ctx.Done():
-			return job.SearchResult{}, ctx.Err()
-		case end := <-ends:
-			return end.result, end.err
-		case <-time.After(a.pace.watch):
-		}
+	})
+	if err != nil {
+		return job.SearchResult{}, err
 	}
+	return result, nil
 }
 
 // searchLines is a bar of all trials at all rungs, and the best so far.

@@ -8,9 +8,9 @@ import (
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
-	"temporal-streaming/internal/registry"
 	"temporal-streaming/internal/serving"
 	"temporal-streaming/internal/tracking"
 	"temporal-streaming/pipelines"
@@ -19,7 +19,7 @@ import (
 
 // reach is how each service is reached. Nothing is dialled before a command needs it.
 type reach struct {
-	temporal func(ctx context.Context, vars map[string]string) (controlPlane, error)
+	temporal func(ctx context.Context, vars config.Vars) (controlPlane, error)
 	objects  func(config.S3) (objectStore, error)
 	kafka    brokers
 	mlflow   func(config.MLflow) (modelRegistry, error)
@@ -67,15 +67,17 @@ type streamer interface {
 func realServices() reach {
 	return reach{
 		kafka: realBrokers(),
-		temporal: func(ctx context.Context, vars map[string]string) (controlPlane, error) {
+		temporal: func(ctx context.Context, vars config.Vars) (controlPlane, error) {
 			return control.Dial(ctx, vars)
 		},
 		mlflow: func(m config.MLflow) (modelRegistry, error) {
-			return newTracking(m, m.PublicUI, 1)
+			return connect.MLflow(m, 1)
 		},
-		server: newServer,
+		server: func(cfg config.Config) (*serving.Server, error) {
+			return connect.Server(cfg, slog.New(slog.DiscardHandler))
+		},
 		objects: func(s config.S3) (objectStore, error) {
-			return newStore(s, 3)
+			return connect.Bucket(s, 3)
 		},
 	}
 }
@@ -194,35 +196,4 @@ func (a *app) pipeline(name string) (*pipeline.Definition, error) {
 		next = "Did you mean " + near + "? " + next
 	}
 	return nil, misuse(next, "there is no pipeline %s", name)
-}
-
-// newStore opens the bucket; 0 attempts are as many as a worker makes.
-func newStore(s config.S3, attempts int) (objectStore, error) {
-	return artifact.NewS3(artifact.S3Config{
-		Endpoint: s.Endpoint, Region: s.Region, Bucket: s.Bucket,
-		AccessKey: s.AccessKey, SecretKey: s.SecretKey.Reveal(), Attempts: attempts,
-	})
-}
-
-// newTracking makes a client of MLflow, whose pages are at ui; 0 attempts are as many as a worker makes.
-func newTracking(m config.MLflow, ui string, attempts int) (*tracking.Client, error) {
-	return tracking.New(tracking.Config{
-		URL: m.URI, UIURL: ui, Username: m.Username, Password: m.Password.Reveal(), Token: m.Token.Reveal(), Attempts: attempts,
-	})
-}
-
-// newServer has what a worker has for its streams.
-func newServer(cfg config.Config) (*serving.Server, error) {
-	store, err := newStore(cfg.S3, 0)
-	if err != nil {
-		return nil, err
-	}
-	mlflow, err := newTracking(cfg.MLflow, cfg.MLflowUI(), 0)
-	if err != nil {
-		return nil, err
-	}
-	log := slog.New(slog.DiscardHandler)
-	return &serving.Server{
-		Kafka: kafkaOf(cfg), Models: &registry.Registry{MLflow: mlflow, Logger: log}, Store: store, Pipeline: pipelines.Load, Logger: log,
-	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/control"
@@ -187,7 +188,7 @@ func TestStatusOfAStoppedStreamComesFromKafka(t *testing.T) {
 
 func TestStatusWithoutTemporalStillShowsTheLag(t *testing.T) {
 	b := streaming(t)
-	b.app.reach.temporal = func(context.Context, map[string]string) (controlPlane, error) { return nil, control.ErrUnreachable }
+	b.app.reach.temporal = func(context.Context, config.Vars) (controlPlane, error) { return nil, control.ErrUnreachable }
 	b.app.reach.kafka.group = positions
 	r := b.run(t.Context(), "status")
 	if r.code != exitOK {

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 )
@@ -23,10 +22,7 @@ type trainOptions struct {
 
 // trainAnswer is what --json prints.
 type trainAnswer struct {
-	Outcome string `json:"outcome"` // started, promoted, rejected, detached
-	control.Run
-	TemporalURL string `json:"temporal_url"`
-	MLflowURL   string `json:"mlflow_url"`
+	runAnswer // or promoted, rejected
 
 	// StreamVersion is set if the new model was promoted and the pipeline's stream runs
 	// with another version: this one, until it is stopped and started again.
@@ -88,23 +84,16 @@ func (a *app) train(ctx context.Context, name string, o trainOptions) error {
 	if err != nil {
 		return a.temporalProblem(err)
 	}
-	answer := trainAnswer{
-		Outcome: "started", Run: run,
-		TemporalURL: cfg.WorkflowURL(run.WorkflowID, run.RunID), MLflowURL: experimentsURL(cfg),
-	}
-	style := a.console.style()
-	a.console.say("%s %s\n%s\n", style.Strong("Training "+name), style.Dim(run.WorkflowID), style.Pairs([][2]string{
-		{"Temporal", style.Accent(answer.TemporalURL)},
-		{"MLflow", style.Accent(answer.MLflowURL)},
-	}))
+	answer := trainAnswer{runAnswer: started(cfg, run)}
+	a.announce("Training "+name, answer.runAnswer)
 	if o.detach {
-		a.console.say("It runs in a worker. Watch it: starter train %s --attach %s\n", name, run.WorkflowID)
+		a.console.say("It runs in a worker. Watch it: %s\n", comeBack("train", name, answer.runAnswer))
 		return a.emitJSON(answer)
 	}
 	result, err := a.watchTrain(ctx, temporal, run)
 	if ctx.Err() != nil {
 		answer.Outcome = "detached"
-		a.console.say("\nDetached; the run goes on.\nCome back:  starter train %s --attach %s\n", name, run.WorkflowID)
+		a.console.say("\nDetached; the run goes on.\nCome back:  %s\n", comeBack("train", name, answer.runAnswer))
 		return errors.Join(a.emitJSON(answer), ended{exitDetached})
 	}
 	if err != nil {
@@ -115,6 +104,7 @@ func (a *app) train(ctx context.Context, name string, o trainOptions) error {
 		answer.Outcome = "promoted"
 		answer.StreamVersion = a.outdatedStream(ctx, temporal, result)
 	}
+	style := a.console.style()
 	a.console.say("\n%s", resultScreen(style, result, answer.TemporalURL))
 	if result.Decision.Promote {
 		a.console.say("\n%s", nextStep(style, result, answer.StreamVersion))
@@ -147,16 +137,4 @@ func (a *app) trainFailed(err error, answer trainAnswer) error {
 		return &problem{what: p.what, next: strings.TrimRight(p.next, "\n") + "\nHistory: " + answer.TemporalURL, code: p.code}
 	}
 	return fail(err, "History: %s", answer.TemporalURL)
-}
-
-// emitJSON prints v if scripts are listening.
-func (a *app) emitJSON(v any) error {
-	if !a.console.json {
-		return nil
-	}
-	return a.console.emit(v)
-}
-
-func experimentsURL(cfg config.Config) string {
-	return strings.TrimRight(cfg.MLflowUI(), "/") + "/#/experiments"
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"temporal-streaming/internal/job"
@@ -35,39 +34,22 @@ type trainWatch struct {
 
 // watchTrain draws the steps of a run until it ends or ctx does.
 func (a *app) watchTrain(ctx context.Context, t controlPlane, run control.Run) (job.TrainResult, error) {
-	type outcome struct {
-		result job.TrainResult
-		err    error
-	}
-	ends := make(chan outcome, 1)
-	go func() {
-		for {
-			result, err := t.WaitTrain(ctx, run)
-			if errors.Is(err, control.ErrUnreachable) && sleep(ctx, a.pace.workers) {
-				continue // the run goes on without us, and so does the wait for it
-			}
-			ends <- outcome{result, err}
-			return
-		}
-	}()
 	w := &trainWatch{
 		temporal: t, run: run, board: a.console.board(), style: a.console.style(),
 		crew: crew{temporal: t, queue: job.TrainQueue, every: a.pace.workers, now: a.now},
 	}
 	defer w.board.Leave()
-	for {
+	var result job.TrainResult
+	err := a.watch(ctx, func() (err error) { result, err = t.WaitTrain(ctx, run); return err }, func() {
 		w.look(ctx)
 		w.board.Draw(trainLines(w.style, w.progress.Steps, w.pending, a.now()))
-		select {
-		case <-ctx.Done():
-			return job.TrainResult{}, ctx.Err()
-		case end := <-ends:
-			w.look(ctx)
-			w.board.Draw(trainLines(w.style, finalSteps(w.progress, end.err), nil, a.now()))
-			return end.result, end.err
-		case <-time.After(a.pace.watch):
-		}
+	})
+	if ctx.Err() != nil {
+		return job.TrainResult{}, ctx.Err()
 	}
+	w.look(ctx)
+	w.board.Draw(trainLines(w.style, finalSteps(w.progress, err), nil, a.now()))
+	return result, err
 }
 
 // look asks the server, and the worker if there is one.
@@ -101,14 +83,4 @@ func finalSteps(p job.TrainProgress, err error) []job.Step {
 		}
 	}
 	return steps
-}
-
-// sleep waits, and tells whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(d):
-		return true
-	}
 }

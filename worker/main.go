@@ -20,19 +20,14 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/client"
-	"go.temporal.io/sdk/contrib/envconfig"
-	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"temporal-streaming/activities"
-	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/config"
+	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/job"
-	"temporal-streaming/internal/registry"
-	"temporal-streaming/internal/serving"
 	"temporal-streaming/internal/stream"
-	"temporal-streaming/internal/tracking"
 	"temporal-streaming/internal/training"
 	"temporal-streaming/pipelines"
 	"temporal-streaming/workflows"
@@ -98,28 +93,15 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
 		return nil, fmt.Errorf("no credentials for the object store at %s; start the local stack with `make up`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY", cfg.S3.Endpoint)
 	}
-	store, err := artifact.NewS3(artifact.S3Config{
-		Endpoint: cfg.S3.Endpoint, Region: cfg.S3.Region, Bucket: cfg.S3.Bucket,
-		AccessKey: cfg.S3.AccessKey, SecretKey: cfg.S3.SecretKey.Reveal(),
-	})
+	server, err := connect.Server(cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	mlflow, err := tracking.New(tracking.Config{
-		URL: cfg.MLflow.URI, UIURL: cfg.MLflowUI(), Username: cfg.MLflow.Username,
-		Password: cfg.MLflow.Password.Reveal(), Token: cfg.MLflow.Token.Reveal(),
-	})
-	if err != nil {
-		return nil, err
-	}
-	models := &registry.Registry{MLflow: mlflow, Cache: cacheFolder(cfg.Worker.Cache), Logger: log}
-	trainer := &training.Trainer{
-		Store: store, MLflow: mlflow, Models: models, Pipeline: pipelines.Load,
+	server.Models.Cache = cacheFolder(cfg.Worker.Cache)
+	p.training = &activities.Training{Trainer: &training.Trainer{
+		Store: server.Store, MLflow: server.Models.MLflow, Models: server.Models, Pipeline: pipelines.Load,
 		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
-	}
-	server := &serving.Server{
-		Kafka: Kafka(cfg.Kafka), Models: models, Store: store, Pipeline: pipelines.Load, Logger: log, PublicCalls: cfg.Worker.PublicCalls,
-	}
+	}}
 	p.streams = &activities.Stream{
 		Serving: server, Host: p.host, Queue: activities.OwnQueue(p.identity), Worker: p.identity, Console: stdout,
 		Metrics: p.metrics, Journal: journal, Logger: log,
@@ -133,7 +115,6 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	if err != nil {
 		return nil, errors.Join(err, p.drain(ctx))
 	}
-	p.training = &activities.Training{Trainer: trainer}
 	return p, nil
 }
 
@@ -231,50 +212,6 @@ func (p *process) close() {
 	}
 }
 
-// dial connects to Temporal, and waits for it: a worker that starts before the server
-// does, as after a power cut, must not need a person.
-func dial(ctx context.Context, cfg config.Config, environ []string, identity string, log *slog.Logger) (client.Client, error) {
-	vars, err := config.Environ(environ)
-	if err != nil {
-		return nil, err
-	}
-	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: lookup(vars)})
-	if err != nil {
-		return nil, fmt.Errorf("read Temporal's settings: %w", err)
-	}
-	if options.HostPort == "" {
-		options.HostPort = cfg.Temporal.Address
-	}
-	options.Identity = identity
-	options.Logger = sdklog.NewStructuredLogger(log)
-	for pause := time.Second; ; pause = min(2*pause, 15*time.Second) {
-		c, err := client.DialContext(ctx, options)
-		if err == nil {
-			return c, nil
-		}
-		log.Warn("Temporal cannot be reached; trying again", "address", options.HostPort, "in", pause, "error", err,
-			"do", "start the local stack with `make up`, or set TEMPORAL_ADDRESS to your server")
-		select {
-		case <-ctx.Done():
-			return nil, fmt.Errorf("asked to stop before Temporal answered at %s: %w", options.HostPort, err)
-		case <-time.After(pause):
-		}
-	}
-}
-
-// lookup lets envconfig read the settings that this program has gathered.
-type lookup map[string]string
-
-func (l lookup) Environ() []string {
-	list := make([]string, 0, len(l))
-	for k, v := range l {
-		list = append(list, k+"="+v)
-	}
-	return list
-}
-
-func (l lookup) LookupEnv(key string) (string, bool) { v, ok := l[key]; return v, ok }
-
 // cacheFolder is where downloaded models stay. Without one, a restart needs MLflow.
 func cacheFolder(configured string) string {
 	if configured != "" {
@@ -285,14 +222,6 @@ func cacheFolder(configured string) string {
 		return filepath.Join(os.TempDir(), "temporal-streaming", "models")
 	}
 	return filepath.Join(user, "temporal-streaming", "models")
-}
-
-// Kafka is the connection that the settings describe.
-func Kafka(k config.Kafka) stream.Kafka {
-	return stream.Kafka{
-		Brokers: k.Brokers, SecurityProtocol: k.SecurityProtocol, SASLMechanism: k.SASLMechanism,
-		Username: k.Username, Password: k.Password.Reveal(), CALocation: k.CALocation,
-	}
 }
 
 // built is the Git commit, where the linker was told (the Makefile does).

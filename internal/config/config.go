@@ -112,7 +112,7 @@ func Load(environ []string) (Config, error) {
 // Environ is the environment with the local stack's file behind it. A variable K
 // that is unset while K_FILE names a file takes that file's content, trimmed: the
 // way secrets are mounted into containers.
-func Environ(environ []string) (map[string]string, error) {
+func Environ(environ []string) (Vars, error) {
 	vars := pairs(environ)
 	path, named := vars["TEMPORAL_STREAMING_ENV"]
 	if !named {
@@ -142,6 +142,21 @@ func Environ(environ []string) (map[string]string, error) {
 	}
 	return vars, nil
 }
+
+// Vars are gathered variables by their names. Libraries that ask for an environment, such as Temporal's, may be given them.
+type Vars map[string]string
+
+// Environ lists them as os.Environ does, in no order.
+func (v Vars) Environ() []string {
+	list := make([]string, 0, len(v))
+	for name, value := range v {
+		list = append(list, name+"="+value)
+	}
+	return list
+}
+
+// LookupEnv is as os.LookupEnv.
+func (v Vars) LookupEnv(name string) (string, bool) { value, ok := v[name]; return value, ok }
 
 // secrets are the variables that may come from a file.
 var secrets = map[string]bool{

@@ -117,6 +117,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/protocol": {"dataset", "evaluate", "feature", "model", "pipeline", "training"},
 		"internal/audit":    {"feature", "model", "pipeline", "record", "score"},
 		"internal/history":  {"artifact", "feature", "score", "stream"},
+		"internal/connect":  {"artifact", "config", "registry", "serving", "stream", "tracking"},
 		"internal/serving":  {"artifact", "audit", "feature", "history", "job", "pipeline", "record", "registry", "score", "stream"},
 	}
 	for _, p := range packages(t) {

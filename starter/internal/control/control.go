@@ -24,6 +24,8 @@ import (
 	"go.temporal.io/sdk/contrib/envconfig"
 	"go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
+
+	"temporal-streaming/internal/config"
 )
 
 // What can go wrong, told apart by what a person does about it.
@@ -59,8 +61,8 @@ type Temporal struct {
 
 // Dial connects with the SDK's own variables (TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE,
 // TEMPORAL_API_KEY, TEMPORAL_TLS_...) as vars has them.
-func Dial(ctx context.Context, vars map[string]string) (*Temporal, error) {
-	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: lookup(vars)})
+func Dial(ctx context.Context, vars config.Vars) (*Temporal, error) {
+	options, err := envconfig.LoadClientOptions(envconfig.LoadClientOptionsRequest{EnvLookup: vars})
 	if err != nil {
 		return nil, fmt.Errorf("read the Temporal settings: %w", err)
 	}
@@ -86,19 +88,6 @@ func (t *Temporal) Namespace() string { return t.namespace }
 
 // Close ends the connection.
 func (t *Temporal) Close() { t.client.Close() }
-
-// lookup lets the SDK read its variables from a map.
-type lookup map[string]string
-
-func (l lookup) LookupEnv(key string) (string, bool) { v, ok := l[key]; return v, ok }
-
-func (l lookup) Environ() []string {
-	out := make([]string, 0, len(l))
-	for k, v := range l {
-		out = append(out, k+"="+v)
-	}
-	return out
-}
 
 // explain turns the SDK's errors into ours, keeping the original in the chain.
 func explain(err error) error {
