@@ -33,23 +33,35 @@ type phase struct {
 	filters    []int       // that are decided here
 	totals     []int       // of these filters
 	values     []int       // of events, that are known here
-	plain      []plain
+	counts     []plainCount
+	quotients  []quotient
 	aggregates []int // all others
 }
 
-// plain is an aggregate of all records in a window that is a difference of totals, or of places: what most features are.
-type plain struct {
-	kind     aggregateKind
-	from, to int // marks
-	total    int
-	input    int
-	scale    float64
+// plainCount is how many records are in a window, all of which count.
+type plainCount struct{ from, to, input int }
+
+// quotient is the difference of a total of all records in a window, divided by its scale and perhaps by the number of records. Nearly all
+// features are this or a plainCount.
+type quotient struct {
+	from, to  int // marks
+	total     int
+	input     int
+	perRecord bool
+	scale     float64
 }
 
-// plain answers whether the aggregate is one.
-func (a *aggregate) plain() (plain, bool) {
-	simple := a.kind == aggregateCount || a.kind == aggregateSum || a.kind == aggregateMean || a.kind == aggregateShare && a.smoothing == 0
-	return plain{a.kind, a.from, a.to, a.total, a.input, a.scale}, simple && !a.chosen && a.rows == 0 && a.least == 0
+// put adds an aggregate to those of the phase, as the simplest that it can be computed as.
+func (ph *phase) put(a *aggregate, i int) {
+	all := !a.chosen && a.rows == 0 && a.least == 0
+	switch {
+	case all && a.kind == aggregateCount:
+		ph.counts = append(ph.counts, plainCount{a.from, a.to, a.input})
+	case all && (a.kind == aggregateSum || a.kind == aggregateMean || a.kind == aggregateShare && a.smoothing == 0):
+		ph.quotients = append(ph.quotients, quotient{a.from, a.to, a.total, a.input, a.kind != aggregateSum, a.scale})
+	default:
+		ph.aggregates = append(ph.aggregates, i)
+	}
 }
 
 // filterOf returns the stage's filter for what a condition says of a value; -1 if it says nothing.
@@ -155,12 +167,8 @@ func (s *Stage) arrange(p *Program) {
 			at(k).totals = append(at(k).totals, i)
 		}
 	}
-	for i, a := range s.aggregates {
-		if simple, ok := a.plain(); ok {
-			at(a.phase).plain = append(at(a.phase).plain, simple)
-		} else {
-			at(a.phase).aggregates = append(at(a.phase).aggregates, i)
-		}
+	for i := range s.aggregates {
+		at(s.aggregates[i].phase).put(&s.aggregates[i], i)
 	}
 	for i := range p.parts {
 		if k, ok := wanted[i]; ok {

@@ -21,9 +21,12 @@ type keyReplay struct {
 	order []int32   // places of the key's rows in the order in which their labels arrive
 	nths  []uint32  // by place: see State.Learn
 
-	first, last int     // of the features that the stage computes
-	sink        float64 // keeps reads that only warm the caches
+	first, last int // of the features that the stage computes
 }
+
+// rowsAhead is how far before its turn the place that a row's aggregates go to is brought near: longer than memory takes, and
+// not so long that it has left the nearest cache again.
+const rowsAhead = 16
 
 func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
 	k := &keyReplay{replay: r, grouped: g, stage: stage, state: stage.newState(), texts: r.table.Texts}
@@ -39,14 +42,15 @@ func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
 
 // become makes the rows of a key history; they are in event order.
 func (k *keyReplay) become(start, end int) error {
-	s, width := k.state, k.program.Width()
+	s, width, rows := k.state, k.program.Width(), len(k.words)/k.stride
 	s.empty(k.slot)
 	h := s.header(k.slot)
 	k.arrive(start, end)
 	told := 0 // of labels
 	for at := start; at < end; at++ {
-		if (at-start)%block == 0 {
-			k.touch(at, min(at+block, end))
+		if ahead := at + rowsAhead; ahead < rows {
+			f := k.row(ahead) * width
+			prefetch(k.x[f+k.first : f+k.last+1])
 		}
 		i := k.row(at)
 		for c, v := range k.words[at*k.stride+1:][:len(k.stage.columns)] {
@@ -71,21 +75,6 @@ func (k *keyReplay) become(start, end int) error {
 		}
 	}
 	return nil
-}
-
-// touch reads a word of every line of the result that the rows' aggregates go to: these reads do not wait for one another, and
-// the writes that follow need not wait for memory.
-func (k *keyReplay) touch(from, to int) {
-	var sum float64
-	width := k.program.Width()
-	for i := from; i < to; i++ {
-		at := k.row(i) * width
-		for f := at + k.first; f < at+k.last; f += 8 {
-			sum += k.x[f]
-		}
-		sum += k.x[at+k.last]
-	}
-	k.sink += sum
 }
 
 // arrive puts the key's labels into the order in which they arrive, those of one time into event order.

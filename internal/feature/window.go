@@ -15,28 +15,26 @@ type mark struct {
 // aggregate computes the aggregates of a phase from the marks of a record.
 func (s *State) aggregate(ph *phase, row, values []float64, h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
-	for i := range ph.plain {
-		a := &ph.plain[i]
-		from, to := &s.marks[a.from], &s.marks[a.to]
-		n := to.place - from.place
-		if a.kind == aggregateCount {
-			values[a.input] = float64(n)
-			continue
-		}
-		sum := words[to.at+1+a.total]
+	for i := range ph.counts {
+		c := &ph.counts[i]
+		values[c.input] = float64(int64(s.marks[c.to].place - s.marks[c.from].place))
+	}
+	for i := range ph.quotients {
+		q := &ph.quotients[i]
+		from, to := &s.marks[q.from], &s.marks[q.to]
+		sum := words[to.at+1+q.total]
 		if from.at >= 0 {
-			sum -= words[from.at+1+a.total]
+			sum -= words[from.at+1+q.total]
 		}
 		v := float64(int64(sum))
-		switch {
-		case a.kind == aggregateSum:
-			v /= a.scale
-		case a.kind == aggregateMean && n > 0:
-			v /= float64(n) * a.scale
-		case sum > 0: // a share of none is 0 without a division
-			v /= float64(n)
+		if sum != 0 { // nothing divided is nothing, and so there is something to divide by
+			by := q.scale
+			if q.perRecord {
+				by *= float64(int64(to.place - from.place))
+			}
+			v /= by
 		}
-		values[a.input] = v
+		values[q.input] = v
 	}
 	for _, i := range ph.aggregates {
 		a := &s.stage.aggregates[i]
