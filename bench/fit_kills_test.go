@@ -1,33 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"os"
-	"os/signal"
 	"strings"
 	"testing"
-
-	"temporal-streaming/test/stack"
 )
 
 // TestAFitThatWasKilledEndsWithTheSameBits kills two workers in Fit. `go run ./bench fit-kills` kills ten.
 func TestAFitThatWasKilledEndsWithTheSameBits(t *testing.T) {
-	if testing.Short() {
-		t.Skip("needs servers, and a minute")
-	}
-	if _, err := stack.Program(); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	var out, errs bytes.Buffer
-	code := run(ctx, os.Environ(), []string{"fit-kills", "--kills", "2", "--json"}, nil, &out, &errs)
-	if code != exitOK || !strings.Contains(out.String(), `"figure":"identical_runs","value":2`) {
-		t.Fatalf("exit code %d\n%s\n%s", code, &errs, &out)
+	code, out, errs := runOnServers(t, "fit-kills", "--kills", "2", "--json")
+	if code != exitOK || !strings.Contains(out, `"figure":"identical_runs","value":2`) {
+		t.Fatalf("exit code %d\n%s\n%s", code, errs, out)
 	}
 }
 

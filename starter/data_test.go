@@ -15,6 +15,7 @@ import (
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/job"
+	"temporal-streaming/test/golden"
 )
 
 var errAway = fmt.Errorf("%w: connection refused", artifact.ErrUnavailable)
@@ -73,7 +74,7 @@ func TestLoadScreen(t *testing.T) {
 	for _, vary := range []struct{ pattern, mask string }{{`[0-9a-f]{2}/[0-9a-f]{64}/`, "DI/DIGEST/"}, {`[0-9a-f]{64}`, "DIGEST"}, {`[0-9.]+ kB`, "SIZE"}} {
 		text = regexp.MustCompile(vary.pattern).ReplaceAllString(text, vary.mask)
 	}
-	golden(t, "load.txt", text)
+	golden.Compare(t, "load.txt", text)
 }
 
 func TestLoadedDatasetIsFoundByDigestKeyAndURI(t *testing.T) {

@@ -14,6 +14,7 @@ import (
 
 	"temporal-streaming/internal/score"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/test/golden"
 )
 
 // letterAt is a dead letter in partition 0 of the topic, of the input record with offset 100 + offset.
@@ -126,7 +127,7 @@ func TestDeadLettersAreListedAndShown(t *testing.T) {
 			t.Fatalf("the screens hold the control character %q", c)
 		}
 	}
-	golden(t, "dlq.txt", text)
+	golden.Compare(t, "dlq.txt", text)
 }
 
 func TestDeadLettersForScripts(t *testing.T) {
@@ -191,14 +192,14 @@ func TestRetryChecksTheFixAndPrintsReceipts(t *testing.T) {
 	if r.code != exitOK || asked.values[0] != goodMessage(t) || asked.resolver.Why != "it was cut" || asked.resolver.Topic != "hello-fraud" || asked.action != stream.Retry {
 		t.Errorf("exit %d, asked %+v", r.code, asked)
 	}
-	golden(t, "dlq-retry.txt", r.all())
+	golden.Compare(t, "dlq-retry.txt", r.all())
 
 	b, asked = resolvable(t)
 	r = b.run(t.Context(), "dlq", "retry", "creditcard", "0@1", "0@0", "0@2", "0@99")
 	if r.code != exitFailed || len(asked.values) != 0 || !strings.Contains(asked.refusals[0], "it would die again: decode message: not_json") {
 		t.Errorf("exit %d, asked %+v", r.code, asked)
 	}
-	golden(t, "dlq-refused.txt", r.all())
+	golden.Compare(t, "dlq-refused.txt", r.all())
 
 	b, asked = resolvable(t)
 	if r := b.run(t.Context(), "dlq", "retry", "creditcard", "0@1", "--anyway"); r.code != exitOK || asked.values[0] != string(letters()[1].Value) {
@@ -251,7 +252,7 @@ func TestDeadLetterTopicThatCannotBeReadIsASentence(t *testing.T) {
 		}
 		fmt.Fprintf(&transcript, "%s\n%s\n", c.name, r.stderr)
 	}
-	golden(t, "dlq-away.txt", transcript.String())
+	golden.Compare(t, "dlq-away.txt", transcript.String())
 	b := dying(t)
 	b.app.reach.kafka.letters = func(_ context.Context, _ stream.Kafka, topic string, _ time.Duration) (*stream.DeadLetters, error) {
 		return stream.FoldDeadLetters(topic, letters()), errors.Join(errors.New("read hello-fraud.dlq-0"), stream.ErrUnsettled)

@@ -12,6 +12,7 @@ import (
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/internal/tracking"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 // healthy is a bench on which everything works.
@@ -56,7 +57,7 @@ func TestDoctorFindsEverythingWell(t *testing.T) {
 	if r.code != exitOK {
 		t.Errorf("exit %d", r.code)
 	}
-	golden(t, "doctor-well.txt", b.without(t, r))
+	golden.Compare(t, "doctor-well.txt", b.without(t, r))
 }
 
 func TestDoctorSaysWhatToMend(t *testing.T) {
@@ -71,7 +72,7 @@ func TestDoctorSaysWhatToMend(t *testing.T) {
 	if r.code != exitFailed {
 		t.Errorf("exit %d", r.code)
 	}
-	golden(t, "doctor-ill.txt", b.without(t, r))
+	golden.Compare(t, "doctor-ill.txt", b.without(t, r))
 }
 
 func TestDoctorPrintsNoSecret(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -20,8 +19,6 @@ import (
 	"temporal-streaming/internal/tracking"
 	"temporal-streaming/starter/internal/control"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 // noon is when all tests take place.
 var noon = time.Date(2026, 11, 1, 12, 0, 0, 0, time.UTC)
@@ -98,28 +95,6 @@ func (b *bench) run(ctx context.Context, args ...string) result {
 	b.stderr.Reset()
 	code := b.app.run(ctx, args)
 	return result{code: code, out: b.out.String(), stderr: b.stderr.String()}
-}
-
-// golden compares a screen with testdata/name, or writes it with -update.
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; look at it, and if it is right run with -update\n--- got\n%s\n--- want\n%s", path, got, want)
-	}
 }
 
 // fakeTemporal answers with its fields; a field that is nil is a call that the test

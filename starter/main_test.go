@@ -9,6 +9,7 @@ import (
 
 	"temporal-streaming/internal/config"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 func TestHelpScreens(t *testing.T) {
@@ -17,7 +18,7 @@ func TestHelpScreens(t *testing.T) {
 		if r.code != exitOK || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, %s", command, r.code, r.stderr)
 		}
-		golden(t, "help/starter-"+strings.ReplaceAll(command, " ", "-")+".txt", r.out)
+		golden.Compare(t, "help/starter-"+strings.ReplaceAll(command, " ", "-")+".txt", r.out)
 	}
 }
 
@@ -41,7 +42,7 @@ func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
 		}
 		transcript.WriteString("$ starter " + line + "\n" + r.stderr + "\n")
 	}
-	golden(t, "wrong-command-lines.txt", transcript.String())
+	golden.Compare(t, "wrong-command-lines.txt", transcript.String())
 }
 
 func TestEveryServiceThatIsAwayIsOneSentenceAndOneStep(t *testing.T) {
@@ -59,7 +60,7 @@ func TestEveryServiceThatIsAwayIsOneSentenceAndOneStep(t *testing.T) {
 		}
 		transcript.WriteString("$ starter " + line + "\n" + r.stderr + "\n")
 	}
-	golden(t, "services-away.txt", transcript.String())
+	golden.Compare(t, "services-away.txt", transcript.String())
 }
 
 func TestFailureIsJSONForScripts(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 // obedient is a stream that obeys every order; last is the order that it got.
@@ -58,7 +59,7 @@ func TestOrdersPrintTheirReceipts(t *testing.T) {
 		r := b.run(t.Context(), strings.Fields(line)...)
 		fmt.Fprintf(&transcript, "$ starter %s\n%s\n", line, r.all())
 	}
-	golden(t, "orders.txt", transcript.String())
+	golden.Compare(t, "orders.txt", transcript.String())
 }
 
 func TestOrdersAskForWhatTheCommandLineSays(t *testing.T) {
@@ -117,7 +118,7 @@ func TestOrdersThatAreNotObeyedSayWhatToDo(t *testing.T) {
 		r := b.run(t.Context(), "swap", "creditcard", "9")
 		fmt.Fprintf(&transcript, "%s: exit %d\n%s%s\n", c.name, r.code, r.out, r.stderr)
 	}
-	golden(t, "orders-refused.txt", transcript.String())
+	golden.Compare(t, "orders-refused.txt", transcript.String())
 }
 
 func TestOrderWaitsForAWorkerAndSaysSo(t *testing.T) {
@@ -150,7 +151,7 @@ func TestStatusShowsTheOrdersInForce(t *testing.T) {
 		s.Workers = []job.Lease{{Worker: "host-a/0"}, {Worker: "host-b/0"}}
 		return s, nil
 	}
-	golden(t, "status-orders.txt", b.run(t.Context(), "status", "creditcard").all())
+	golden.Compare(t, "status-orders.txt", b.run(t.Context(), "status", "creditcard").all())
 }
 
 func TestOrderThatHasToWaitSaysWhatFor(t *testing.T) {

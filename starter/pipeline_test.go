@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"temporal-streaming/test/golden"
 )
 
 // payments are four transactions of one customer at one terminal: the first is a fraud, known a week later.
@@ -35,19 +37,19 @@ func TestFeaturesOfAFileNeedNoService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "features.csv", string(written))
+	golden.Compare(t, "features.csv", string(written))
 }
 
 func TestPipelineShowDrawsThePlan(t *testing.T) {
-	golden(t, "pipeline-show.txt", newBench(t).run(t.Context(), "pipeline", "show", "transactions").all())
+	golden.Compare(t, "pipeline-show.txt", newBench(t).run(t.Context(), "pipeline", "show", "transactions").all())
 }
 
 func TestPipelineExplainTellsWhereEachFeatureComesFrom(t *testing.T) {
 	path := paymentsCSV(t)
 	r := newBench(t).run(t.Context(), "pipeline", "explain", "transactions", "--record", "13", "--in", path)
-	golden(t, "pipeline-explain.txt", r.all())
+	golden.Compare(t, "pipeline-explain.txt", r.all())
 	r = newBench(t).run(t.Context(), "pipeline", "explain", "transactions-rich", "--record", "13", "--in", path)
-	golden(t, "pipeline-explain-rich.txt", r.all())
+	golden.Compare(t, "pipeline-explain-rich.txt", r.all())
 	r = newBench(t).run(t.Context(), "pipeline", "explain", "transactions", "--record", "99", "--in", path)
 	if r.code != exitFailed || !strings.Contains(r.stderr, "no record has TRANSACTION_ID = 99") {
 		t.Errorf("exit %d: %s", r.code, r.stderr)

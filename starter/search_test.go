@@ -7,6 +7,7 @@ import (
 
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 var searchRun = control.Run{WorkflowID: "search-transactions-20261101-120000.000", RunID: "2d7c"}
@@ -26,7 +27,7 @@ func TestSearchShowsTheBestTrialsFirst(t *testing.T) {
 	if r.code != exitOK || asked.Trials != 9 || asked.Strategy != "random" {
 		t.Errorf("exit %d, asked for %+v", r.code, asked)
 	}
-	golden(t, "search.txt", r.all())
+	golden.Compare(t, "search.txt", r.all())
 }
 
 func TestSearchIsCancelledByItsName(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 // seekable is an obedient stream whose group stands at 41,500 and 39,990 of two partitions,
@@ -41,7 +42,7 @@ func TestSeekSaysWhatWillHappenAndAsks(t *testing.T) {
 	b, last := seekable(t)
 	b.app.interactive, b.app.in = true, strings.NewReader("yes\n")
 	r := b.run(t.Context(), "seek", "creditcard", "--to", "2026-11-01T12:00:00Z", "--reason", "scored wrongly")
-	golden(t, "seek.txt", r.all())
+	golden.Compare(t, "seek.txt", r.all())
 	want := job.SeekRequest{To: "2026-11-01T12:00:00Z", Reason: "scored wrongly", By: b.app.who()}
 	if !reflect.DeepEqual(last.Request, want) {
 		t.Errorf("asked %+v, want %+v", last.Request, want)

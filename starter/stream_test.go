@@ -13,6 +13,7 @@ import (
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/starter/internal/control"
+	"temporal-streaming/test/golden"
 )
 
 var streamRun = control.Run{WorkflowID: "inference-creditcard", RunID: "run-7"}
@@ -78,7 +79,7 @@ func TestInferenceShowsPredictionsInAlignedColumns(t *testing.T) {
 	if r.code != exitOK {
 		t.Errorf("exit %d", r.code)
 	}
-	golden(t, "inference.txt", r.all())
+	golden.Compare(t, "inference.txt", r.all())
 }
 
 func TestInferenceForScriptsIsTheTopicByteForByte(t *testing.T) {
@@ -128,7 +129,7 @@ func TestFollowEndsWithTheStream(t *testing.T) {
 
 func TestJoiningARunningStreamSaysThatFlagsDoNotApply(t *testing.T) {
 	r := streaming(t).run(t.Context(), "inference", "creditcard", "--start", "latest", "--detach")
-	golden(t, "inference-joined.txt", r.all())
+	golden.Compare(t, "inference-joined.txt", r.all())
 }
 
 func TestConsoleSinkIsExplained(t *testing.T) {
@@ -139,7 +140,7 @@ func TestConsoleSinkIsExplained(t *testing.T) {
 		s.Plan.Sink = r.Sink
 		return s, streamRun, nil
 	}
-	golden(t, "inference-console.txt", b.run(t.Context(), "inference", "creditcard", "--sink", "console").all())
+	golden.Compare(t, "inference-console.txt", b.run(t.Context(), "inference", "creditcard", "--sink", "console").all())
 }
 
 func TestMissingChampionSaysToTrain(t *testing.T) {
@@ -174,7 +175,7 @@ func TestWaitingForAWorkerIsNotSilent(t *testing.T) {
 }
 
 func TestStatusMergesWorkflowHeartbeatsAndOffsets(t *testing.T) {
-	golden(t, "status.txt", streaming(t).run(t.Context(), "status").all())
+	golden.Compare(t, "status.txt", streaming(t).run(t.Context(), "status").all())
 }
 
 func TestStatusOfAStoppedStreamComesFromKafka(t *testing.T) {
@@ -183,7 +184,7 @@ func TestStatusOfAStoppedStreamComesFromKafka(t *testing.T) {
 		return []control.Execution{{Run: streamRun, Pipeline: pipeline, State: "completed", Closed: noon.Add(-time.Hour)}}, nil
 	}
 	b.app.reach.kafka.group = positions
-	golden(t, "status-stopped.txt", b.run(t.Context(), "status", "creditcard").all())
+	golden.Compare(t, "status-stopped.txt", b.run(t.Context(), "status", "creditcard").all())
 }
 
 func TestStatusWithoutTemporalStillShowsTheLag(t *testing.T) {
@@ -194,7 +195,7 @@ func TestStatusWithoutTemporalStillShowsTheLag(t *testing.T) {
 	if r.code != exitOK {
 		t.Errorf("exit %d", r.code)
 	}
-	golden(t, "status-without-temporal.txt", r.all())
+	golden.Compare(t, "status-without-temporal.txt", r.all())
 }
 
 func TestStatusForScriptsHasStableNames(t *testing.T) {
@@ -207,7 +208,7 @@ func TestStatusForScriptsHasStableNames(t *testing.T) {
 	if s.State != "running" || s.Predictions != 81_490 || s.Lag != -1 || len(s.Partitions) != 4 || s.P99Millis != 31 {
 		t.Errorf("got %+v", s)
 	}
-	golden(t, "status.json", r.out)
+	golden.Compare(t, "status.json", r.out)
 }
 
 func TestStatusOfNothing(t *testing.T) {
@@ -241,7 +242,7 @@ func TestStopPrintsTheReceipt(t *testing.T) {
 	if r.code != exitOK || asked.Reason != "broker maintenance" || asked.By == "" {
 		t.Errorf("exit %d, asked %+v", r.code, asked)
 	}
-	golden(t, "stop.txt", r.all())
+	golden.Compare(t, "stop.txt", r.all())
 }
 
 func TestReceiptWithoutPositionsIsFilledFromKafka(t *testing.T) {

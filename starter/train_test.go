@@ -11,6 +11,7 @@ import (
 	"temporal-streaming/internal/job"
 	"temporal-streaming/starter/internal/control"
 	"temporal-streaming/starter/internal/screen"
+	"temporal-streaming/test/golden"
 )
 
 var trainRun = control.Run{WorkflowID: "train-creditcard-20261101-120000.000", RunID: "run-1"}
@@ -82,7 +83,7 @@ func TestTrainShowsStepsThenTheComparison(t *testing.T) {
 	if r.code != exitOK {
 		t.Errorf("exit %d, want %d", r.code, exitOK)
 	}
-	golden(t, "train-promoted.txt", r.all())
+	golden.Compare(t, "train-promoted.txt", r.all())
 }
 
 func TestRejectedModelIsExitCode3(t *testing.T) {
@@ -90,7 +91,7 @@ func TestRejectedModelIsExitCode3(t *testing.T) {
 	if r.code != exitRejected {
 		t.Errorf("exit %d, want %d", r.code, exitRejected)
 	}
-	golden(t, "train-rejected.txt", r.all())
+	golden.Compare(t, "train-rejected.txt", r.all())
 }
 
 func TestFailedRunNamesTheErrorAndItsHistory(t *testing.T) {
@@ -124,7 +125,7 @@ func TestDetachStartsAndReturns(t *testing.T) {
 	if r.code != exitOK || asked.Pipeline != "creditcard" || asked.Seed != 11 || asked.By == "" {
 		t.Errorf("exit %d, asked for %+v", r.code, asked)
 	}
-	golden(t, "train-detach.txt", r.all())
+	golden.Compare(t, "train-detach.txt", r.all())
 }
 
 func TestCtrlCLeavesTheRunAlone(t *testing.T) {
@@ -206,5 +207,5 @@ func TestStepLinesOnATerminal(t *testing.T) {
 	draw("validate failed", failed)
 	draw("done", finalSteps(job.TrainProgress{Steps: steps(5)}, nil))
 	draw("ended while the worker was away", finalSteps(job.TrainProgress{Steps: steps(5)}, errors.New("terminated")))
-	golden(t, "steps.txt", text.String())
+	golden.Compare(t, "steps.txt", text.String())
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"temporal-streaming/internal/feature"
-	"temporal-streaming/internal/model"
+	"temporal-streaming/internal/model/modeltest"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
@@ -28,25 +28,7 @@ func bundleOf(t testing.TB, name string) *score.Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(5, 5))
-	width := len(d.FeatureNames())
-	m := &model.Model{Features: d.FeatureNames(), Threshold: 0.5, Preparation: model.Preparation{
-		SignedLog: make([]bool, width), Mean: make([]float32, width), Scale: make([]float32, width), Clip: 30,
-	}}
-	for i := range width {
-		m.Preparation.SignedLog[i], m.Preparation.Scale[i] = true, 1
-	}
-	var network model.MLP
-	in := width
-	for _, out := range []int{8, 1} {
-		l := model.Layer{In: in, Out: out, Weights: make([]float32, in*out), Bias: make([]float32, out)}
-		for i := range l.Weights {
-			l.Weights[i] = float32(r.NormFloat64()) * 0.2
-		}
-		network.Layers, in = append(network.Layers, l), out
-	}
-	m.Members = []model.MLP{network}
-	onnx, err := m.ONNX()
+	onnx, err := modeltest.Random(d.FeatureNames(), 1, 0.2, 8).ONNX()
 	if err != nil {
 		t.Fatal(err)
 	}

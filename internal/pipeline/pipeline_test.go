@@ -2,9 +2,6 @@ package pipeline
 
 import (
 	"errors"
-	"flag"
-	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -12,9 +9,9 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
-)
 
-var update = flag.Bool("update", false, "write the golden files anew")
+	"temporal-streaming/test/golden"
+)
 
 // small is the shortest definition that is complete; each test breaks one thing in it.
 const small = `name: small
@@ -141,7 +138,7 @@ func TestAFeatureOverSeveralWindowsBecomesOneForEach(t *testing.T) {
 	if got := d.Stages(); !reflect.DeepEqual(got, want) {
 		t.Errorf("stages %v, want %v", got, want)
 	}
-	golden(t, "plan.txt", d.Draw())
+	golden.Compare(t, "plan.txt", d.Draw())
 }
 
 func TestProblemsOfFeaturesNameFileLineFieldAndMend(t *testing.T) {
@@ -299,24 +296,7 @@ func transcribe(t *testing.T, name, whole string, cases []struct{ old, new strin
 		}
 		transcript.WriteString("--- " + strings.ReplaceAll(written, "\n", "\n    ") + "\n" + err.Error() + "\n\n")
 	}
-	golden(t, name, transcript.String())
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (run with -update and look at the difference):\n%s", path, got)
-	}
+	golden.Compare(t, name, transcript.String())
 }
 
 func TestStartIsATimeOrAWord(t *testing.T) {

@@ -3,18 +3,14 @@ package score
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"temporal-streaming/internal/record"
+	"temporal-streaming/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 const minute = 1_767_225_600_000 // 2026-01-01T00:00:00Z in unix milliseconds
 
@@ -45,7 +41,7 @@ func TestEngineAnswersEveryMessage(t *testing.T) {
 	engine := engineOf(t, opened(t, smallFiles(t)), EngineOptions{})
 	engine.scorer = byHand{} // the same digits on every processor
 	engine.Process(in, &out)
-	golden(t, "engine.txt", transcript(in, &out))
+	golden.Compare(t, "engine.txt", transcript(in, &out))
 	for i, r := range out.Results {
 		if r.Kind == KindPrediction {
 			checkPrediction(t, in[r.Input], out.Value(i))
@@ -77,23 +73,6 @@ func transcript(in []record.Message, out *Output) string {
 		fmt.Fprintf(&b, "%s\n", out.Value(i))
 	}
 	return b.String()
-}
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs (run with -update and look at the difference):\n%s", path, got)
-	}
 }
 
 // checkPrediction fails unless value is JSON that names its message.

@@ -3,12 +3,12 @@ package score
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"math/rand/v2"
 	"testing"
 	"time"
 
 	"temporal-streaming/internal/feature"
 	"temporal-streaming/internal/model"
+	"temporal-streaming/internal/model/modeltest"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/pipelines"
 )
@@ -101,27 +101,7 @@ func cardBundle(t testing.TB) *Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(5, 5))
-	width := len(d.Features)
-	m := &model.Model{Features: d.FeatureNames(), Threshold: 0.5, Preparation: model.Preparation{
-		SignedLog: make([]bool, width), Mean: make([]float32, width), Scale: make([]float32, width), Clip: 30,
-	}}
-	m.Preparation.SignedLog[width-1] = true
-	for i := range width {
-		m.Preparation.Scale[i] = 1
-	}
-	for range 3 {
-		var network model.MLP
-		in := width
-		for _, out := range []int{32, 16, 1} {
-			l := model.Layer{In: in, Out: out, Weights: make([]float32, in*out), Bias: make([]float32, out)}
-			for i := range l.Weights {
-				l.Weights[i] = float32(r.NormFloat64()) * 0.3
-			}
-			network.Layers = append(network.Layers, l)
-			in = out
-		}
-		m.Members = append(m.Members, network)
-	}
+	m := modeltest.Random(d.FeatureNames(), 3, 0.3, 32, 16)
+	clear(m.Preparation.SignedLog[:m.Width()-1]) // the amount alone is a logarithm
 	return opened(t, filesOf(t, "creditcard", "3", d.YAML(), m))
 }

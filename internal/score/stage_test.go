@@ -11,6 +11,7 @@ import (
 
 	"temporal-streaming/internal/feature"
 	"temporal-streaming/internal/model"
+	"temporal-streaming/internal/model/modeltest"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
 	"temporal-streaming/pipelines"
@@ -23,27 +24,7 @@ func statefulBundle(t testing.TB, name string) *Bundle {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := rand.New(rand.NewPCG(5, 5))
-	width := len(d.FeatureNames())
-	m := &model.Model{Features: d.FeatureNames(), Threshold: 0.5, Preparation: model.Preparation{
-		SignedLog: make([]bool, width), Mean: make([]float32, width), Scale: make([]float32, width), Clip: 30,
-	}}
-	for i := range width {
-		m.Preparation.SignedLog[i] = true
-		m.Preparation.Scale[i] = 1
-	}
-	var network model.MLP
-	in := width
-	for _, out := range []int{64, 64, 1} {
-		l := model.Layer{In: in, Out: out, Weights: make([]float32, in*out), Bias: make([]float32, out)}
-		for i := range l.Weights {
-			l.Weights[i] = float32(r.NormFloat64()) * 0.2
-		}
-		network.Layers = append(network.Layers, l)
-		in = out
-	}
-	m.Members = []model.MLP{network}
-	return opened(t, filesOf(t, name, "7", d.YAML(), m))
+	return opened(t, filesOf(t, name, "7", d.YAML(), modeltest.Random(d.FeatureNames(), 1, 0.2, 64, 64)))
 }
 
 // payment is one record of pipeline transactions.

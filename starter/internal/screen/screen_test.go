@@ -2,37 +2,13 @@ package screen
 
 import (
 	"bytes"
-	"flag"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
+
+	"temporal-streaming/test/golden"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		return
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; if it is right run with -update\n--- got\n%s\n--- want\n%s", path, got, want)
-	}
-}
 
 func TestNumbersReadAsPeopleWriteThem(t *testing.T) {
 	for got, want := range map[string]string{
@@ -73,7 +49,7 @@ func TestPlainStyleHasNoControlCharacters(t *testing.T) {
 func TestTablesLineUp(t *testing.T) {
 	columns := []Column{{Name: "partition", Right: true}, {Name: "state"}, {Name: "lag", Right: true}}
 	rows := [][]string{{"0", "running", "1,234"}, {"11", "ééé"}, {"2", "stopped since a while", "0"}}
-	golden(t, "table.txt", Style{}.Table(columns, rows)+"\n"+Style{}.Pairs([][2]string{{"model", "a"}, {"Temporal", "b"}}))
+	golden.Compare(t, "table.txt", Style{}.Table(columns, rows)+"\n"+Style{}.Pairs([][2]string{{"model", "a"}, {"Temporal", "b"}}))
 }
 
 func TestColoursDoNotMoveColumns(t *testing.T) {
@@ -98,7 +74,7 @@ func TestBoardRedrawsInPlaceOnATerminal(t *testing.T) {
 	b.Draw([]Line{{Key: "a", Live: "1"}, {Live: "2"}, {Live: "3"}, {Live: "4 would scroll"}})
 	b.Leave()
 	b.Draw([]Line{{Key: "a", Live: "below"}})
-	golden(t, "board-live.txt", strings.ReplaceAll(out.String(), "\x1b", "<ESC>"))
+	golden.Compare(t, "board-live.txt", strings.ReplaceAll(out.String(), "\x1b", "<ESC>"))
 }
 
 func TestBoardSaysEverythingOnceInALog(t *testing.T) {
