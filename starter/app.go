@@ -9,7 +9,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"strings"
 	"temporal-streaming/internal/config"
+	"temporal-streaming/pipelines"
 )
 
 // app is one run of the program: its streams, its settings and its ways to the
@@ -68,7 +70,10 @@ func (a *app) root() *cobra.Command {
 
 What it starts runs in workers, durably: ending starter ends nothing. Settings come
 from the environment, and behind it from the local stack's file .devstack/env;
-"starter doctor" checks them all.`,
+"starter doctor" checks them all.
+
+PIPELINE is one of ` + join(pipelines.Names()) + `;
+"starter pipeline show PIPELINE" draws what it does.`,
 		Example: `  starter load creditcard creditcard.csv   # put a data set where training finds it
   starter train creditcard                 # train, compare, promote
   starter inference creditcard             # score the stream and watch
@@ -86,7 +91,8 @@ from the environment, and behind it from the local stack's file .devstack/env;
 	}
 	root.SetHelpTemplate(root.HelpTemplate() + "{{if not .HasParent}}\n" + exitHelp() + "{{end}}")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return misuse("See "+c.CommandPath()+" --help.", "%w", err)
+		said, _, _ := strings.Cut(err.Error(), ": strconv.") // the rest is for those who know Go
+		return misuse("See "+c.CommandPath()+" --help.", "%s", said)
 	})
 	root.PersistentFlags().BoolVar(&a.console.json, "json", false, "print JSON and nothing else on standard output")
 	root.PersistentFlags().BoolVar(&a.console.noColor, "no-color", a.variable("NO_COLOR") != "", "no colours (also: NO_COLOR)")

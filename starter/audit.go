@@ -44,7 +44,7 @@ prediction is missing, or one is there twice.`,
 		},
 	}
 	c.Flags().IntVar(&sample, "sample", sample, "how many predictions to compare, about (0: all)")
-	c.Flags().StringVar(&model, "model", "", "version or alias whose predictions are compared (default: the one that the stream scores with, or the champion)")
+	c.Flags().StringVar(&model, "model", "", "`VERSION` or alias whose predictions are compared (default: the one that the stream scores with, or the champion)")
 	return c
 }
 
@@ -59,9 +59,9 @@ func (a *app) audit(ctx context.Context, name, model string, sample int) error {
 	if model == "" {
 		model = a.serving(ctx, name)
 	}
-	server, err := a.reach.server(cfg)
+	server, err := a.server(cfg)
 	if err != nil {
-		return fail(err, "`starter doctor` checks every service.")
+		return err
 	}
 	board := a.console.board()
 	report, err := server.Audit(ctx, name, model, sample, func(what string, messages int64) {

@@ -69,8 +69,8 @@ and starter send choose by the key. The stream must be stopped meanwhile.`,
 			return a.backfill(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.model, "model", registry.Champion, "version or alias whose features are meant")
-	c.Flags().StringVar(&o.dataset, "dataset", "", "a data set that was loaded, by its SHA-256 or how that begins (default: the one loaded last)")
+	c.Flags().StringVar(&o.model, "model", registry.Champion, "`VERSION` or alias whose features are meant")
+	datasetFlag(c, &o.dataset)
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 	return c
 }
@@ -87,9 +87,9 @@ func (a *app) backfill(ctx context.Context, name string, o backfillOptions) erro
 	if err := a.mustRest(ctx, name); err != nil {
 		return err
 	}
-	server, err := a.reach.server(cfg)
+	server, err := a.server(cfg)
 	if err != nil {
-		return fail(err, "`starter doctor` checks every service.")
+		return err
 	}
 	plan, err := server.BackfillPlan(ctx, name, o.model)
 	switch {

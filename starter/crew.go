@@ -56,26 +56,3 @@ func (c *crew) note(ctx context.Context) string {
 
 // there reports whether somebody was polling when last asked.
 func (c *crew) there() bool { return c.workers > 0 }
-
-// minding tells a person who waits for an answer when no worker is there to give it.
-// Call done when the answer has come; nothing is said after that.
-func (a *app) minding(ctx context.Context, t controlPlane, queue string) (done func()) {
-	ctx, cancel := context.WithCancel(ctx)
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		c := crew{temporal: t, queue: queue, every: a.pace.workers, now: a.now}
-		for {
-			if note := c.note(ctx); note != "" && ctx.Err() == nil {
-				a.console.say("%s\n", a.console.style().Warn(note))
-			}
-			if !sleep(ctx, a.pace.workers) {
-				return
-			}
-		}
-	}()
-	return func() {
-		cancel()
-		<-over
-	}
-}

@@ -72,7 +72,7 @@ that died several times the newest letter is shown.`,
 			return a.dlqList(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.reason, "reason", "", "only those with this reason, such as missing_column")
+	c.Flags().StringVar(&o.reason, "reason", "", "only those with this `REASON`, such as missing_column")
 	c.Flags().IntVar(&o.limit, "limit", 50, "show the newest of them, at most this many (0: all)")
 	c.Flags().BoolVar(&o.all, "all", false, "also those that were retried or dropped, and those of other pipelines")
 	return c

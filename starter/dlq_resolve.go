@@ -57,9 +57,9 @@ with the payload on its standard input, and takes what it prints.`,
 		RunE:              func(c *cobra.Command, args []string) error { return a.dlqRetry(c.Context(), args[0], o) },
 	}
 	o.flags(c)
-	c.Flags().StringVar(&o.why, "why", notGiven, "why, for the record in the topic")
-	c.Flags().StringVar(&o.fix, "fix", "", "file that holds the payload to put back (for one letter)")
-	c.Flags().StringVar(&o.through, "through", "", "shell command that fixes each payload")
+	c.Flags().StringVar(&o.why, "why", notGiven, "`WHY`, for the record in the topic")
+	c.Flags().StringVar(&o.fix, "fix", "", "`FILE` that holds the payload to put back (for one letter)")
+	c.Flags().StringVar(&o.through, "through", "", "shell `COMMAND` that fixes each payload")
 	c.Flags().BoolVar(&o.anyway, "anyway", false, "also what would die again")
 	return c
 }
@@ -82,12 +82,12 @@ deleted, only no longer listed, and cannot be retried after that.`,
 		},
 	}
 	o.flags(c)
-	c.Flags().StringVar(&o.why, "why", "", "why, for the record in the topic (required)")
+	c.Flags().StringVar(&o.why, "why", "", "`WHY`, for the record in the topic (required)")
 	return c
 }
 
 func (o *choice) flags(c *cobra.Command) {
-	c.Flags().StringVar(&o.reason, "reason", "", "all unresolved ones with this reason, such as missing_column")
+	c.Flags().StringVar(&o.reason, "reason", "", "all unresolved ones with this `REASON`, such as missing_column")
 	c.Flags().BoolVar(&o.all, "all", false, "all unresolved ones")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 }

@@ -53,10 +53,10 @@ PIPELINE is a name or a YAML file.`,
 			return a.evaluate(c.Context(), d, o)
 		},
 	}
-	c.Flags().StringVar(&o.protocol, "protocol", "", "a, b or c")
-	c.Flags().StringVar(&o.data, "data", "", "CSV or Parquet file with the handbook's transactions")
-	c.Flags().StringVar(&o.delay, "delay", "", "when labels are known: 7d for a and b, 3d (default) or 1d for c")
-	c.Flags().StringVar(&o.train, "train", "7d", "span of training")
+	c.Flags().StringVar(&o.protocol, "protocol", "", "`PROTOCOL`: a, b or c")
+	c.Flags().StringVar(&o.data, "data", "", "CSV or Parquet `FILE` with the handbook's transactions")
+	c.Flags().StringVar(&o.delay, "delay", "", "`DELAY` after which labels are known: 7d for a and b, 3d (default) or 1d for c")
+	c.Flags().StringVar(&o.train, "train", "7d", "`SPAN` of training")
 	c.Flags().BoolVar(&o.validation, "validation", false, "measure on the weeks on which recipes are chosen")
 	c.Flags().IntVar(&o.members, "members", 0, "networks whose probabilities are averaged (0: the pipeline's)")
 	return c
@@ -67,7 +67,7 @@ func (o evaluateOptions) spans() (p protocol.Protocol, delay, train time.Duratio
 	next := "See starter evaluate --help."
 	p = protocol.Protocol(o.protocol)
 	if p.Delays() == nil {
-		return p, 0, 0, misuse(next, "there is no protocol %q", o.protocol)
+		return p, 0, 0, misuse("Give --protocol a, b or c. "+next, "there is no protocol %q", o.protocol)
 	}
 	delay = p.Delays()[0]
 	if o.delay != "" {

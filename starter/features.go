@@ -51,8 +51,8 @@ PIPELINE is a name or a YAML file.`,
 			return a.features(c.Context(), d, in, out)
 		},
 	}
-	c.Flags().StringVar(&in, "in", "", "CSV or Parquet file with the columns of the pipeline's schema")
-	c.Flags().StringVar(&out, "out", "", "Parquet or CSV file to write")
+	c.Flags().StringVar(&in, "in", "", "CSV or Parquet `FILE` with the columns of the pipeline's schema")
+	c.Flags().StringVar(&out, "out", "", "Parquet or CSV `FILE` to write")
 	return c
 }
 

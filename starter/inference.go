@@ -58,10 +58,10 @@ stands in the topic.`,
 			return a.inference(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.start, "start", "", "where to begin if nothing is committed yet: earliest, latest or a time (default: the pipeline's)")
+	c.Flags().StringVar(&o.start, "start", "", "`WHERE` to begin if nothing is committed yet: earliest, latest or a time (default: the pipeline's)")
 	c.Flags().IntVar(&o.shards, "shards", 0, "how many loops share the partitions (default: the pipeline's)")
-	c.Flags().StringVar(&o.sink, "sink", "", "kafka or console: where predictions go (default: the pipeline's)")
-	c.Flags().StringVar(&o.from, "from", "now", "predictions to show: now (new ones) or earliest (all there are)")
+	c.Flags().StringVar(&o.sink, "sink", "", "`SINK` that predictions go to: kafka or console (default: the pipeline's)")
+	c.Flags().StringVar(&o.from, "from", "now", "`WHICH` predictions to show: now (new ones) or earliest (all there are)")
 	c.Flags().Int64Var(&o.count, "count", 0, "end after this many predictions (0: watch until Ctrl-C)")
 	c.Flags().BoolVar(&o.detach, "detach", false, "start or join the stream and return")
 	return c
@@ -101,11 +101,7 @@ func (a *app) inference(ctx context.Context, name string, o inferenceOptions) er
 		Pipeline: name, Start: o.start, Shards: o.shards, Sink: o.sink, By: a.who(),
 	})
 	if err != nil {
-		if ctx.Err() != nil {
-			a.console.say("Interrupted while waiting for a worker. The stream starts when one comes.\n%s", waysBack(name))
-			return ended{exitDetached}
-		}
-		return a.temporalProblem(err)
+		return err
 	}
 	answer.TemporalURL = cfg.WorkflowURL(answer.WorkflowID, "")
 	style := a.console.style()
@@ -137,13 +133,30 @@ func (a *app) attach(ctx context.Context, t controlPlane, request job.InferenceR
 	switch {
 	case err == nil && before.Running:
 		answer.Outcome = "attached"
+	case ctx.Err() != nil:
+		a.console.say("Interrupted; nothing was started.\n")
+		return answer, ended{exitDetached}
 	case err != nil && !errors.Is(err, control.ErrNotFound):
-		return answer, err
+		return answer, a.temporalProblem(err)
 	}
-	done := a.minding(ctx, t, job.StreamQueue)
+	w := a.waitFor(ctx, t, request.Pipeline, "stream")
 	answer.Status, answer.Run, err = t.Attach(ctx, request)
-	done()
-	return answer, err
+	if step := w.end(); err != nil && ctx.Err() != nil {
+		a.console.say("%s\n%s", interrupted(w.crew.there(), step), waysBack(request.Pipeline))
+		return answer, ended{exitDetached}
+	}
+	return answer, a.temporalProblem(err)
+}
+
+// interrupted says why a stream that was asked for had not answered yet.
+func interrupted(worker bool, step string) string {
+	switch {
+	case step != "":
+		return "Interrupted. The stream starts without you once it is past " + step + "."
+	case !worker:
+		return "Interrupted while waiting for a worker. The stream starts when one comes."
+	}
+	return "Interrupted. The stream starts without you."
 }
 
 // waysBack tells how to see a stream again and how to end it.

@@ -63,6 +63,9 @@ func (a *app) load(ctx context.Context, name, path string, o loadOptions) error 
 	if err != nil {
 		return err
 	}
+	if err := checkData(path); err != nil {
+		return err
+	}
 	store, err := a.objects(cfg)
 	if err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 const notGiven = "asked for on the command line"
 
 func reasonFlag(c *cobra.Command, reason *string) {
-	c.Flags().StringVar(reason, "reason", notGiven, "why, for the record in the history")
+	c.Flags().StringVar(reason, "reason", notGiven, "`WHY`, for the record in the history")
 }
 
 // order gives an order and shows its receipt under a headline.
@@ -75,8 +75,7 @@ func obey[Receipt any](ctx context.Context, a *app, name string, ask func(contex
 	case err != nil:
 		return receipt, err
 	}
-	defer a.minding(ctx, t, job.StreamQueue)()
-	defer a.watching(ctx, t, name)()
+	defer a.waitFor(ctx, t, name, "order").end()
 	return ask(ctx, t)
 }
 

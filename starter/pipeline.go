@@ -12,6 +12,7 @@ import (
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/feature"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/pipelines"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -19,6 +20,13 @@ func (a *app) pipelineCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "pipeline",
 		Short: "Check a pipeline's file, draw its plan, explain a record's features",
+		Long: `A pipeline is a YAML file that declares the messages, the label, the features, the model and the topics.
+Its features are computed from it alone, in training and in the stream. Those that this program was
+built with are ` + join(pipelines.Names()) + `; docs/pipelines.md explains the language.
+
+Nothing needs to run for these commands.`,
+		Example: `  starter pipeline show transactions
+  starter pipeline check pipelines/transactions.yaml`,
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return misuse("See "+c.CommandPath()+" --help.", "there is no command %s %s", c.CommandPath(), args[0])
@@ -160,8 +168,8 @@ and says for each what it looked at: key, window, and how many records were in i
 			return a.explain(d, record, in)
 		},
 	}
-	c.Flags().StringVar(&record, "record", "", "the record's id: its value in the column that the pipeline names as id")
-	c.Flags().StringVar(&in, "in", "", "CSV or Parquet file with the record and those before it")
+	c.Flags().StringVar(&record, "record", "", "the record's `ID`: its value in the column that the pipeline names as id")
+	c.Flags().StringVar(&in, "in", "", "CSV or Parquet `FILE` with the record and those before it")
 	return c
 }
 

@@ -14,20 +14,36 @@ import (
 // parquetMark is how a Parquet file begins.
 const parquetMark = "PAR1"
 
+// checkData fails where there is no file to read, before servers are asked to take it.
+func checkData(path string) error {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close() // only looked at
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil && info.IsDir() {
+			err = fmt.Errorf("read %s: it is a directory", path)
+		}
+	}
+	if err != nil {
+		return fail(err, "Give the path of a CSV or Parquet file.")
+	}
+	return nil
+}
+
 // readTable reads a CSV (plain or gzip) or Parquet file, told apart by content, and
 // tells progress how many bytes of how many it has read.
 func readTable(path string, want []dataset.Column, extra bool, progress func(read, size int64)) (dataset.Table, error) {
+	if err := checkData(path); err != nil {
+		return dataset.Table{}, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
-		return dataset.Table{}, fail(err, "Give the path of a CSV or Parquet file.")
+		return dataset.Table{}, fail(err, "Check that the file can be read.")
 	}
 	defer f.Close() // only read
 	info, err := f.Stat()
-	if err == nil && info.IsDir() {
-		err = errors.New("it is a directory")
-	}
 	if err != nil {
-		return dataset.Table{}, fail(fmt.Errorf("read %s: %w", path, err), "Give the path of a CSV or Parquet file.")
+		return dataset.Table{}, fail(fmt.Errorf("read %s: %w", path, err), "Check that the file can be read.")
 	}
 	mark := make([]byte, len(parquetMark))
 	n, err := f.ReadAt(mark, 0)

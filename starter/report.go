@@ -35,7 +35,8 @@ type streamReport struct {
 	Replay      int64            `json:"replay,omitempty"`     // offsets that are read again, to know what was before, until which nothing is scored
 	LastError   string           `json:"last_error,omitempty"` // the newest after which its shard has not committed yet
 	LastErrorAt time.Time        `json:"last_error_at,omitzero"`
-	Stuck       string           `json:"stuck,omitempty"` // why records of a shard wait and none is scored, and what to do
+	WaitsFor    string           `json:"waits_for,omitempty"` // a step of the stream that fails and is tried again, with its last error
+	Stuck       string           `json:"stuck,omitempty"`     // why records of a shard wait and none is scored, and what to do
 	Note        string           `json:"note,omitempty"`
 	Problem     string           `json:"problem,omitempty"` // what could not be found out, and why
 	Started     time.Time        `json:"started,omitzero"`
@@ -112,6 +113,7 @@ func (a *app) askStream(ctx context.Context, t controlPlane, run control.Run, r 
 		r.State = live.State
 		return
 	}
+	r.WaitsFor = failingStep(live.Pending)
 	status, err := t.StreamStatus(ctx, control.Run{WorkflowID: run.WorkflowID})
 	switch {
 	case errors.Is(err, control.ErrNoAnswer):

@@ -21,14 +21,14 @@ func (a *app) scaleCommand() *cobra.Command {
 		Use:   "scale PIPELINE --shards N",
 		Short: "Divide the partitions of a running stream among more or fewer loops",
 		Long: `Divides the input's partitions anew. Shards whose partitions stay the same are not
-stopped; the others commit the batch in hand, are fenced, and their partitions go to new
-ones. At most as many shards as partitions. Nothing is lost or repeated.`,
+stopped; the others finish their batch and give their partitions to new ones.
+There can be as many shards as partitions. Nothing is lost or repeated.`,
 		Example:           `  starter scale creditcard --shards 4 --reason "a second machine"`,
 		Args:              pipelineArg("PIPELINE", 1),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
 			if shards < 1 {
-				return misuse("Give --shards 1 or more.", "%d shards are asked for", shards)
+				return misuse("Give --shards 1 or more.", "say among how many shards; %d are none", shards)
 			}
 			return a.scale(c.Context(), args[0], job.ScaleRequest{Shards: shards, Reason: reason, By: a.who()})
 		},

@@ -66,13 +66,13 @@ it found into the pipeline's file, and train.`,
 			return a.search(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.dataset, "dataset", "", "search on this loaded data set; default: the one loaded last")
+	datasetFlag(c, &o.dataset)
 	c.Flags().IntVar(&o.trials, "trials", 0, "how many recipes to try (default: the pipeline's)")
-	c.Flags().StringVar(&o.strategy, "strategy", "", "random or successive_halving (default: the pipeline's)")
-	c.Flags().Int64Var(&o.seed, "seed", 0, "draws the trials (default: the pipeline's)")
+	c.Flags().StringVar(&o.strategy, "strategy", "", "`KIND`: random or successive_halving (default: the pipeline's)")
+	c.Flags().Int64Var(&o.seed, "seed", 0, "`SEED` that draws the trials (default: the pipeline's)")
 	c.Flags().BoolVar(&o.detach, "detach", false, "start the search and return")
-	c.Flags().StringVar(&o.attach, "attach", "", "watch the search with this workflow id instead of starting one")
-	c.Flags().StringVar(&o.cancel, "cancel", "", "cancel the search with this workflow id; what it found stays")
+	c.Flags().StringVar(&o.attach, "attach", "", "watch the search with this workflow `ID` instead of starting one")
+	c.Flags().StringVar(&o.cancel, "cancel", "", "cancel the search with this workflow `ID`; what it found stays")
 	return c
 }
 

@@ -50,11 +50,14 @@ printed, or a file made with its --json.`,
 			return a.seek(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.to, "to", "", "earliest, latest or a time such as 2026-11-01T08:00:00Z, for every partition")
-	c.Flags().Int32SliceVar(&o.partitions, "partition", nil, "a partition to move; with --offset, may be repeated")
-	c.Flags().Int64SliceVar(&o.offsets, "offset", nil, "the next offset to be read of the partition")
-	c.Flags().StringVar(&o.snapshot, "snapshot", "", "where a snapshot stood: its name, or a file")
-	c.Flags().StringVar(&o.reason, "reason", "", "why, for the record in the history (required)")
+	c.Flags().StringVar(&o.to, "to", "", "`WHERE`: earliest, latest or a time such as 2026-11-01T08:00:00Z, for every partition")
+	c.Flags().Int32SliceVar(&o.partitions, "partition", nil, "a partition `P` to move; with --offset, may be repeated")
+	c.Flags().Int64SliceVar(&o.offsets, "offset", nil, "the next offset `N` to be read of the partition")
+	for _, name := range []string{"partition", "offset"} {
+		c.Flags().Lookup(name).DefValue = "" // help would print an empty list
+	}
+	c.Flags().StringVar(&o.snapshot, "snapshot", "", "where a snapshot `S` stood: its name, or a file")
+	c.Flags().StringVar(&o.reason, "reason", "", "`WHY`, for the record in the history (required)")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 	return c
 }
@@ -66,8 +69,12 @@ func (o seekOptions) check() error {
 			ways++
 		}
 	}
-	if ways != 1 {
-		return misuse("Give --to earliest|latest|TIME, or --partition P --offset N, or --snapshot S.", "give one place to go to; %d are given", ways)
+	const places = "Give --to earliest|latest|TIME, or --partition P --offset N, or --snapshot S."
+	switch {
+	case ways == 0:
+		return misuse(places, "say where to go to")
+	case ways > 1:
+		return misuse(places, "give one place to go to, not %d", ways)
 	}
 	if len(o.partitions) != len(o.offsets) {
 		return misuse("Give them in pairs: --partition 0 --offset 3400 --partition 1 --offset 3300.", "%d partitions and %d offsets are given", len(o.partitions), len(o.offsets))

@@ -82,12 +82,12 @@ is in the message, and brokers delete records by their timestamps.`,
 	c.Flags().Int64Var(&o.count, "count", 0, "messages to send (0: each row once); beyond the last row it begins again at the first")
 	c.Flags().BoolVar(&o.loop, "loop", false, "send the file over and over, until --count or Ctrl-C")
 	c.Flags().Uint64Var(&o.seed, "seed", 0, "seed of the keys, to send the same messages again (0: new keys)")
-	c.Flags().StringVar(&o.from, "from", "", "first event time to send: 2018-07-01 or 2018-07-01T08:00:00Z")
-	c.Flags().StringVar(&o.to, "to", "", "event time to stop before")
-	c.Flags().StringVar(&o.speed, "speed", "", "how many times faster than it happened, such as 3600x (default: no pace)")
+	c.Flags().StringVar(&o.from, "from", "", "first event `TIME` to send: 2018-07-01 or 2018-07-01T08:00:00Z")
+	c.Flags().StringVar(&o.to, "to", "", "event `TIME` to stop before")
+	c.Flags().StringVar(&o.speed, "speed", "", "how many `TIMES` faster than it happened, such as 3600x (default: no pace)")
 	c.Flags().BoolVar(&o.labels, "labels", true, "send labels, too, where features look at them")
-	c.Flags().StringVar(&o.after, "labels-after", "", "how long after its record a label is known, such as 2d (default: the column that says so, or label.delay; half of it under `labels: delayed`)")
-	c.Flags().StringVar(&o.topic, "topic", "", "topic to send to (default: the one the pipeline reads)")
+	c.Flags().StringVar(&o.after, "labels-after", "", "how long after its record a label is known: a `DURATION` such as 2d (default: the column that says so, or label.delay; half of that delay where the pipeline says labels: delayed)")
+	c.Flags().StringVar(&o.topic, "topic", "", "`TOPIC` to send to (default: the one the pipeline reads)")
 	return c
 }
 
@@ -98,6 +98,9 @@ func (a *app) send(ctx context.Context, name, path string, o sendOptions) error 
 	}
 	definition, err := a.pipeline(name)
 	if err != nil {
+		return err
+	}
+	if err := checkData(path); err != nil {
 		return err
 	}
 	if o.topic == "" {

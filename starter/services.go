@@ -148,11 +148,31 @@ func (a *app) temporalAddress() string {
 	return a.variable("TEMPORAL_ADDRESS")
 }
 
+// credentials refuses to ask the object store without any.
+func credentials(s config.S3) error {
+	if s.AccessKey == "" || s.SecretKey == "" {
+		return fail(fmt.Errorf("no credentials for the object store at %s", s.Endpoint),
+			"Start the local stack with `make up`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+	}
+	return nil
+}
+
+// server makes all that a worker has for its streams.
+func (a *app) server(cfg config.Config) (*serving.Server, error) {
+	if err := credentials(cfg.S3); err != nil {
+		return nil, err
+	}
+	server, err := a.reach.server(cfg)
+	if err != nil {
+		return nil, fail(err, "`starter doctor` checks every service.")
+	}
+	return server, nil
+}
+
 // objects opens the bucket.
 func (a *app) objects(cfg config.Config) (objectStore, error) {
-	if cfg.S3.AccessKey == "" || cfg.S3.SecretKey == "" {
-		return nil, fail(fmt.Errorf("no credentials for the object store at %s", cfg.S3.Endpoint),
-			"Start the local stack with `make up`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
+	if err := credentials(cfg.S3); err != nil {
+		return nil, err
 	}
 	store, err := a.reach.objects(cfg.S3)
 	if err != nil {

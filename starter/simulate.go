@@ -52,7 +52,7 @@ and three scenarios of fraud; there are as many customers as make the rows in ha
 			return a.simulate(c.Context(), args[0], s)
 		},
 	}
-	c.Flags().StringVar(&s.File, "out", "", "file to write (default PIPELINE-simulated.parquet)")
+	c.Flags().StringVar(&s.File, "out", "", "`FILE` to write (default PIPELINE-simulated.parquet)")
 	c.Flags().IntVar(&s.Rows, "rows", 284_807, "rows; the default is as many as the public data set has")
 	c.Flags().Uint64Var(&s.Seed, "seed", 1, "seed of the generator")
 	c.Flags().Float64Var(&s.Share, "fraud-share", defaultShare, "share of the rows that are fraud (creditcard)")

@@ -90,7 +90,7 @@ func streamDetail(s screen.Style, r streamReport, now time.Time) string {
 	for _, pair := range [][2]string{
 		{"orders", ordersText(s, r)}, {"workers", rosterText(r.Workers, r.Shards)}, {"stages", stagesText(r.Stages)},
 		{"replay", s.Warn(replay)}, {"note", r.Note}, {"problem", s.Warn(r.Problem)},
-		{"stuck", s.Bad(r.Stuck)}, {"last error", errorText(s, r, now)},
+		{"waits for", s.Warn(r.WaitsFor)}, {"stuck", s.Bad(r.Stuck)}, {"last error", errorText(s, r, now)},
 		{"Temporal", s.Accent(r.TemporalURL)}, {"MLflow", s.Accent(r.Model.URL)},
 	} {
 		if pair[1] != "" {

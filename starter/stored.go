@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/job"
@@ -18,6 +20,11 @@ const shortDigest = 12
 // describedDataset is the key of the description of any data set that was loaded.
 func describedDataset(pipeline, digest string) string {
 	return "datasets/" + pipeline + "/loaded/" + digest[:shortDigest] + ".json"
+}
+
+// datasetFlag names a data set; see loadedDataset.
+func datasetFlag(c *cobra.Command, dataset *string) {
+	c.Flags().StringVar(dataset, "dataset", "", "a loaded `DATASET`: its SHA-256 (12 letters are enough), key or URI (default: the one loaded last)")
 }
 
 // loadedDataset finds a data set by its SHA-256 (or how that begins), key or URI.

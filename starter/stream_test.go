@@ -229,6 +229,44 @@ func TestStatusWhileNoWorkerAnswers(t *testing.T) {
 	}
 }
 
+// failing is a stream that waits for a service that is away.
+var failing = control.Execution{Run: streamRun, Pipeline: "creditcard", State: "running", Running: true, Pending: []control.Activity{
+	{Type: "Lease", LastFailure: "no worker took it"}, {Type: "Discover", Attempt: 4, LastFailure: "find model creditcard@champion: mlflow unavailable."},
+}}
+
+const failingWords = "its step Discover, which fails and is tried again: find model creditcard@champion: mlflow unavailable"
+
+func TestAStreamThatCannotStartSaysWhy(t *testing.T) {
+	b := streaming(t)
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked := 0
+	b.temporal.describe = func(control.Run) (control.Execution, error) {
+		if asked++; asked == 5 {
+			interrupt()
+		}
+		return failing, nil
+	}
+	b.temporal.attach = func(ctx context.Context, _ job.InferenceRequest) (job.InferenceStatus, control.Run, error) {
+		<-ctx.Done()
+		return job.InferenceStatus{}, control.Run{}, ctx.Err()
+	}
+	r := b.run(ctx, "inference", "creditcard")
+	if r.code != exitDetached || strings.Count(r.out, "The stream waits for "+failingWords+". Ctrl-C") != 1 ||
+		!strings.Contains(r.out, "once it is past "+failingWords+".\n") || strings.Contains(r.out, "waiting for a worker") {
+		t.Errorf("exit %d: %s", r.code, r.out)
+	}
+}
+
+func TestStatusOfAStreamThatCannotStartSaysWhy(t *testing.T) {
+	b := streaming(t)
+	b.temporal.describe = func(control.Run) (control.Execution, error) { return failing, nil }
+	b.temporal.status = func() (job.InferenceStatus, error) { return job.InferenceStatus{State: job.StreamStarting}, nil }
+	r := b.run(t.Context(), "status")
+	if r.code != exitOK || !strings.Contains(r.out, "waits for  "+failingWords+"\n") {
+		t.Errorf("exit %d: %s", r.code, r.out)
+	}
+}
+
 func TestStopPrintsTheReceipt(t *testing.T) {
 	b := streaming(t)
 	var asked job.StopRequest

@@ -54,10 +54,10 @@ The run goes on without starter: Ctrl-C only stops watching. Exit code 0: promot
 			return a.train(c.Context(), args[0], o)
 		},
 	}
-	c.Flags().StringVar(&o.dataset, "dataset", "", "train on this loaded data set: its SHA-256 (12 letters are enough), key or URI; default: the one loaded last")
-	c.Flags().Int64Var(&o.seed, "seed", 0, "seed of the fit (default: the pipeline's)")
+	datasetFlag(c, &o.dataset)
+	c.Flags().Int64Var(&o.seed, "seed", 0, "`SEED` of the fit (default: the pipeline's)")
 	c.Flags().BoolVar(&o.detach, "detach", false, "start the run and return")
-	c.Flags().StringVar(&o.attach, "attach", "", "watch the run with this workflow id instead of starting one")
+	c.Flags().StringVar(&o.attach, "attach", "", "watch the run with this workflow `ID` instead of starting one")
 	return c
 }
 

@@ -3,6 +3,9 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,5 +184,48 @@ func TestCommandsFailWithASentence(t *testing.T) {
 		if !strings.Contains(stdout+stderr, c.want) || strings.Contains(stderr, "goroutine ") {
 			t.Errorf("%v says %q, want a sentence with %q", c.args, stderr, c.want)
 		}
+	}
+	w.tellsWhatAStreamWaitsFor()
+}
+
+// tellsWhatAStreamWaitsFor starts a stream while MLflow is away: whoever waits for it hears what fails, and so does who asks for its status.
+func (w *world) tellsWhatAStreamWaitsFor() {
+	w.t.Helper()
+	const step = "its step Discover, which fails and is tried again: "
+	w.Stop(w.t, stack.MLflow)
+	said, err := os.Create(filepath.Join(w.dir, "inference.out"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer said.Close()
+	cmd := exec.Command(filepath.Join(programs, "starter"), "inference", "creditcard")
+	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = w.dir, w.environ(), said, said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		w.t.Fatal(err)
+	}
+	hears := func(words string) error {
+		out, err := os.ReadFile(said.Name())
+		if err == nil && !strings.Contains(string(out), words) {
+			err = errorf("starter inference says %q, want %q", out, words)
+		}
+		return err
+	}
+	eventually(w.t, time.Minute, func() error { return hears("The stream waits for " + step) })
+	var s struct {
+		Streams []struct {
+			WaitsFor string `json:"waits_for"`
+		} `json:"streams"`
+	}
+	w.must(&s, "status", "creditcard")
+	if len(s.Streams) != 1 || !strings.HasPrefix(s.Streams[0].WaitsFor, step) || !strings.Contains(s.Streams[0].WaitsFor, "mlflow") {
+		w.t.Errorf("status says %+v, want that it waits for MLflow", s)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		w.t.Fatal(err)
+	}
+	_ = cmd.Wait() // its code is looked at
+	if err := hears("starts without you once it is past " + step); err != nil || cmd.ProcessState.ExitCode() != 130 {
+		w.t.Errorf("interrupted: exit %d, %v", cmd.ProcessState.ExitCode(), err)
 	}
 }
