@@ -54,7 +54,7 @@ type shardReport struct {
 	Worker      string    `json:"worker,omitempty"`
 	Segment     int64     `json:"segment"`
 	Model       string    `json:"model,omitempty"` // NAME@VERSION that its loop scores with now, from the heartbeat
-	Stuck       string    `json:"stuck,omitempty"` // why its records wait and none is scored, and what to do
+	Stuck       string    `json:"stuck,omitempty"` // why its records wait and none is scored, or results are kept from readers, and what to do
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"` // zero: not known
 }

@@ -92,7 +92,7 @@ func shardGauges() []shardGauge {
 		of("paused", "1 if orders keep the loop from reading.", func(p stream.Progress) float64 { return yes(p.Paused) }),
 		of("limit_records_per_second", "Records a second at most by order, 0: no limit.", func(p stream.Progress) float64 { return p.Limit }),
 		of("generation", "Of the orders in force.", func(p stream.Progress) float64 { return float64(p.Generation) }),
-		of("stuck", "1 if records wait and none is scored, or the loop does not report.", func(p stream.Progress) float64 { return yes(p.Stuck != "") }),
+		of("stuck", "1 if records wait and none is scored, a transaction hides results from their readers, or the loop does not report.", func(p stream.Progress) float64 { return yes(p.Stuck != "") }),
 		of("batch_age_seconds", "How long the transaction in hand has been open.", func(p stream.Progress) float64 { return p.BatchAge.Seconds() }),
 		of("throttle_seconds", "How long brokers hold answers back, because of a quota.", func(p stream.Progress) float64 { return p.Throttled.Seconds() }),
 	}

@@ -121,7 +121,7 @@ type Progress struct {
 	Paused        bool                `json:"paused,omitempty"`
 	Limit         float64             `json:"limit,omitempty"`     // records a second at most, 0: no limit
 	State         string              `json:"state,omitempty"`     // of the loop: starting, running, recovering, draining
-	Stuck         string              `json:"stuck,omitempty"`     // why records wait and none is scored, and what to do
+	Stuck         string              `json:"stuck,omitempty"`     // why records wait and none is scored, or results are kept from readers, and what to do
 	Throttled     bool                `json:"throttled,omitempty"` // brokers hold the loop back by a quota
 	LastError     string              `json:"last_error,omitempty"`
 	LastErrorAt   time.Time           `json:"last_error_at,omitzero"`

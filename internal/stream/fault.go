@@ -32,6 +32,7 @@ const (
 	FaultTooLarge       Fault = "too_large"           // a record is larger than a topic takes
 	FaultOutdated       Fault = "outdated"            // newer orders are in force
 	FaultStuck          Fault = "stuck"               // records wait, and none is scored
+	FaultWithheld       Fault = "withheld"            // a transaction hangs in a topic, and hides what comes after it
 	FaultConsole        Fault = "console"             // predictions could not be printed
 	FaultOther          Fault = "other"
 )
@@ -40,7 +41,7 @@ const (
 func Faults() []Fault {
 	return []Fault{
 		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
-		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultHistoryLost, FaultPanic, FaultTooLarge, FaultOutdated, FaultStuck, FaultConsole, FaultOther,
+		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultHistoryLost, FaultPanic, FaultTooLarge, FaultOutdated, FaultStuck, FaultWithheld, FaultConsole, FaultOther,
 	}
 }
 
@@ -50,7 +51,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errConsole, FaultConsole}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}
@@ -143,6 +144,9 @@ func (f Fault) advice(k Kafka) string {
 		return "give the dead-letter topic a max.message.bytes above the input topic's"
 	case FaultStuck:
 		return "look at the broker's log for this topic; the loop replaces its clients by itself; if it happens again, restart the worker and report it"
+	case FaultWithheld:
+		return "find whose transaction it is and abort it: kafka-transactions.sh --bootstrap-server " + k.Brokers +
+			" find-hanging --broker-id N, then abort; nothing is lost, and readers go on where they stand"
 	case FaultOutdated:
 		return "nothing: the workflow sends the newest orders with the next segment"
 	case FaultConsole:

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"math"
@@ -22,11 +23,19 @@ type health struct {
 	looked time.Time     // when idle was brought up to date
 	stuck  string
 
+	withheld string
+
+	lookout lookout
+	looks   atomic.Pointer[[]standing] // the last, if nobody has taken it into account
+
 	reading, writing atomic.Pointer[statistics] // of the clients, as reported last
 }
 
 func newHealth() health {
-	return health{faults: map[Fault]int64{}, warned: map[Fault]time.Time{}}
+	return health{
+		faults: map[Fault]int64{}, warned: map[Fault]time.Time{},
+		lookout: lookout{withheld: map[string]*still{}, seized: map[int32]*still{}},
+	}
 }
 
 // elapsed is the time between two readings of a clock. A clock that was set back in between
@@ -101,7 +110,7 @@ func (l *Loop) wellbeing(p *Progress, at time.Time) {
 	h := &l.health
 	p.LastError, p.LastErrorAt = h.lastErr, h.errAt
 	p.Faults, p.Restarts = maps.Clone(h.faults), h.restarts
-	p.Throttled, p.Stuck = h.throttle(), h.stuck
+	p.Throttled, p.Stuck = h.throttle(), cmp.Or(h.stuck, h.withheld)
 	if b, any := l.InHand(); any {
 		p.BatchAge = max(0, at.Sub(b.Since))
 	}

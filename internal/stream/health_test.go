@@ -43,6 +43,7 @@ func TestEveryFaultSaysWhatToDo(t *testing.T) {
 		{&errTooLarge{cause: errors.New("x")}, FaultTooLarge, "max.message.bytes"},
 		{fmt.Errorf("follow: %w", ErrOutdated), FaultOutdated, "newest orders"},
 		{fmt.Errorf("%w: 7 records wait", ErrStuck), FaultStuck, "restart the worker"},
+		{fmt.Errorf("%w: out[0] stands", errWithheld), FaultWithheld, "find-hanging"},
 		{fmt.Errorf("%w: broken pipe", errConsole), FaultConsole, "standard output"},
 	} {
 		fault := faultOf(c.err)

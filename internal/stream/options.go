@@ -89,6 +89,8 @@ type Options struct {
 
 	Logger *slog.Logger     // default: discards
 	Now    func() time.Time // default: time.Now
+
+	lookEvery time.Duration // see lookOut; shorter in tests
 }
 
 // GroupID is the consumer group under which a pipeline's offsets are kept.
@@ -115,7 +117,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&o.CommitInterval, 25 * time.Millisecond}, {&o.TransactionTimeout, time.Minute}, {&o.ProgressInterval, time.Second}} {
+	}{{&o.CommitInterval, 25 * time.Millisecond}, {&o.TransactionTimeout, time.Minute}, {&o.ProgressInterval, time.Second}, {&o.lookEvery, lookEvery}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}

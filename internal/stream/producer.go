@@ -30,6 +30,8 @@ type producer struct {
 	largest atomic.Int64            // of the records refused for their size
 	barrier chan chan struct{}
 	done    chan struct{} // closed when watch has ended
+	blind   func()        // ends lookOut; nil if it was not begun
+	looked  chan struct{} // closed when lookOut has ended
 }
 
 type failure struct{ err error }
@@ -103,6 +105,9 @@ func (s *producer) init(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	looking, blind := context.WithCancel(context.WithoutCancel(ctx))
+	s.blind, s.looked = blind, make(chan struct{})
+	go s.lookOut(looking)
 	return nil
 }
 
@@ -220,6 +225,10 @@ func (s *producer) abort(ctx context.Context) {
 func (s *producer) close() {
 	if s.p == nil {
 		return
+	}
+	if s.blind != nil {
+		s.blind()
+		<-s.looked
 	}
 	if s.batch != nil {
 		s.batch.Close()

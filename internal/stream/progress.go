@@ -55,7 +55,7 @@ type Progress struct {
 
 	Faults    map[Fault]int64 `json:"faults,omitempty"`    // how often each kind has come since Run began
 	Restarts  int64           `json:"restarts,omitempty"`  // sessions with Kafka that a fault has ended
-	Stuck     string          `json:"stuck,omitempty"`     // records wait and none is scored: why, and what to do
+	Stuck     string          `json:"stuck,omitempty"`     // records wait and none is scored, or results are kept from readers: why, and what to do
 	BatchAge  time.Duration   `json:"batch_age,omitempty"` // how long the transaction in hand has been open
 	Throttled time.Duration   `json:"throttled,omitempty"` // how long brokers hold answers back, at most
 

@@ -137,6 +137,9 @@ func (s *session) report() error {
 	}
 	s.look()
 	err := s.stall(now)
+	if found := s.health.looks.Swap(nil); found != nil {
+		err = errors.Join(err, s.stand(*found))
+	}
 	s.publish(true)
 	return err
 }
