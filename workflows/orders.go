@@ -3,7 +3,6 @@ package workflows
 import (
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -56,51 +55,6 @@ func (s *inference) open() error {
 func invalid(format string, args ...any) error {
 	return temporal.NewApplicationError(fmt.Sprintf(format, args...), job.ErrTypeInvalid)
 }
-
-func (s *inference) validateSwap(r job.SwapRequest) error {
-	if r.Model == "" {
-		return invalid("no model is named: give a version or an alias")
-	}
-	return s.open()
-}
-
-func (s *inference) validatePause(job.PauseRequest) error { return s.open() }
-
-func (s *inference) validateRate(r job.RateRequest) error {
-	if r.PerSecond < 0 || math.IsNaN(r.PerSecond) || math.IsInf(r.PerSecond, 0) {
-		return invalid("a rate of %v records a second is none; 0 lifts the limit", r.PerSecond)
-	}
-	return s.open()
-}
-
-func (s *inference) validateSeek(r job.SeekRequest) error {
-	if r.Reason == "" {
-		return invalid("a seek skips or repeats records: say why")
-	}
-	places := 0
-	for _, named := range []bool{r.To != "", len(r.Positions) > 0, r.Snapshot != nil} {
-		if named {
-			places++
-		}
-	}
-	if places != 1 {
-		return invalid("name one place to seek to: a time, positions, or a snapshot")
-	}
-	if err := s.seekable(); err != nil {
-		return err
-	}
-	return s.open()
-}
-
-// seekable refuses what would count records twice: a stage's state holds all before its offset.
-func (s *inference) seekable() error {
-	if len(s.status.Plan.Stages) > 0 {
-		return invalid("a stream whose features have state cannot seek: its state is that of the records up to its offsets")
-	}
-	return nil
-}
-
-func (s *inference) validateSnapshot(job.SnapshotRequest) error { return s.open() }
 
 // take waits for the orders before, and for the stream to have begun. Call the answer when
 // the order is done.
@@ -204,129 +158,4 @@ func (s *inference) ask(ctx workflow.Context, sh *shard, question any, what stri
 func isFinal(err error) bool {
 	var app *temporal.ApplicationError
 	return errors.As(err, &app) && slices.Contains(final, app.Type())
-}
-
-// swap changes the model. Nothing changes before every worker that runs a shard has it at
-// hand and can score with it, so the change itself takes no time and does not fail.
-func (s *inference) swap(ctx workflow.Context, r job.SwapRequest) (job.ControlReceipt, error) {
-	receipt := job.ControlReceipt{What: "swap", Reason: r.Reason, By: r.By}
-	done, err := s.take(ctx)
-	if err != nil {
-		return receipt, err
-	}
-	defer done()
-	var a *activities.Stream
-	var model job.ModelRef
-	if err := s.look(ctx, "find and open model "+r.Model, a.FindModel, job.FindModelRequest{Pipeline: s.req.Pipeline, Model: r.Model}, &model); err != nil {
-		return receipt, err
-	}
-	var opening []workflow.Future
-	for _, w := range s.hosts() {
-		opening = append(opening, workflow.ExecuteActivity(asking(ctx, w, "open model "+model.Version+" on "+w.Worker), a.OpenModel, model))
-	}
-	for _, it := range opening {
-		if err := it.Get(ctx, nil); err != nil && isFinal(err) {
-			return receipt, err
-		} // a worker that has gone opens it when it has a shard again
-	}
-	if err := s.open(); err != nil {
-		return receipt, err
-	}
-	if now := s.status.Plan.Model; len(s.status.Plan.Stages) > 0 && model.Spec != now.Spec {
-		return receipt, invalid("version %s takes other features than version %s, and the state of this stream holds what those need: stop the stream, and start it with the new model; its state is then built anew from the topics", model.Version, now.Version)
-	}
-	if receipt, err = s.order(ctx, receipt, func(p *job.StreamPlan) { p.Model = model }); err == nil {
-		mark(ctx, modelVersion.ValueSet(model.Version))
-	}
-	return receipt, err
-}
-
-// hosts are the workers that run shards.
-func (s *inference) hosts() []job.Lease {
-	var hosts []job.Lease
-	for _, sh := range s.shards {
-		if sh.Lease.Queue != "" && !slices.Contains(hosts, sh.Lease) {
-			hosts = append(hosts, sh.Lease)
-		}
-	}
-	return hosts
-}
-
-func (s *inference) pause(ctx workflow.Context, r job.PauseRequest) (job.ControlReceipt, error) {
-	return s.pausing(ctx, job.ControlReceipt{What: "pause", Reason: r.Reason, By: r.By}, true)
-}
-
-func (s *inference) resume(ctx workflow.Context, r job.PauseRequest) (job.ControlReceipt, error) {
-	return s.pausing(ctx, job.ControlReceipt{What: "resume", Reason: r.Reason, By: r.By}, false)
-}
-
-func (s *inference) pausing(ctx workflow.Context, receipt job.ControlReceipt, paused bool) (job.ControlReceipt, error) {
-	done, err := s.take(ctx)
-	if err != nil {
-		return receipt, err
-	}
-	defer done()
-	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.Paused = paused })
-}
-
-func (s *inference) rate(ctx workflow.Context, r job.RateRequest) (job.ControlReceipt, error) {
-	receipt := job.ControlReceipt{What: "rate", Reason: r.Reason, By: r.By}
-	done, err := s.take(ctx)
-	if err != nil {
-		return receipt, err
-	}
-	defer done()
-	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.PerSecond = r.PerSecond })
-}
-
-// seek also mends a shard that does not run since its offset is lost: it starts with the
-// new orders.
-func (s *inference) seek(ctx workflow.Context, r job.SeekRequest) (job.ControlReceipt, error) {
-	receipt := job.ControlReceipt{What: "seek", Reason: r.Reason, By: r.By}
-	done, err := s.take(ctx)
-	if err != nil {
-		return receipt, err
-	}
-	defer done()
-	if err := s.seekable(); err != nil {
-		return receipt, err // a stream that was not known when the order was validated
-	}
-	var a *activities.Stream
-	var positions []job.Position
-	find := job.FindPositionsRequest{Plan: s.status.Plan, Seek: r}
-	if err := s.look(ctx, "find where to seek", a.FindPositions, find, &positions); err != nil {
-		return receipt, err
-	}
-	id := fmt.Sprintf("%s/%d", workflow.GetInfo(ctx).WorkflowExecution.RunID, s.status.Plan.Orders.Generation+1)
-	return s.order(ctx, receipt, func(p *job.StreamPlan) { p.Orders.Seek = &job.Seek{ID: id, To: r.To, Positions: positions} })
-}
-
-func (s *inference) snapshot(ctx workflow.Context, r job.SnapshotRequest) (job.ControlReceipt, error) {
-	receipt := job.ControlReceipt{What: "snapshot", Reason: r.Reason, By: r.By}
-	done, err := s.take(ctx)
-	if err != nil {
-		return receipt, err
-	}
-	defer done()
-	var a *activities.Stream
-	if receipt, err = s.settle(ctx, receipt, a.Stand); err != nil {
-		return receipt, err
-	}
-	plan := s.status.Plan
-	it := job.Snapshot{
-		Pipeline: plan.Pipeline, Topic: plan.Topic, Group: plan.Group, Model: plan.Model, Orders: plan.Orders,
-		Reason: r.Reason, By: r.By, At: receipt.At,
-	}
-	for _, sh := range receipt.Shards {
-		for _, p := range sh.Partitions {
-			it.Positions = append(it.Positions, job.Position{Stage: sh.Shard.Stage, Partition: p.Partition, Offset: p.Next})
-		}
-	}
-	var object job.Object
-	if err := s.look(ctx, "write the snapshot down", a.KeepSnapshot, job.KeepSnapshotRequest{Snapshot: it}, &object); err != nil {
-		return receipt, err
-	}
-	receipt.Snapshot = &object
-	s.status.Receipt = &receipt
-	return receipt, nil
 }
