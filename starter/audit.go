@@ -49,11 +49,8 @@ prediction is missing, or one is there twice.`,
 }
 
 func (a *app) audit(ctx context.Context, name, model string, sample int) error {
-	cfg, err := a.settings()
+	cfg, _, err := a.about(name)
 	if err != nil {
-		return err
-	}
-	if _, err := a.pipeline(name); err != nil {
 		return err
 	}
 	if model == "" {

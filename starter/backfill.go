@@ -18,6 +18,7 @@ import (
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/registry"
 	"temporal-streaming/internal/serving"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/starter/internal/control"
 	"temporal-streaming/starter/internal/screen"
 )
@@ -76,11 +77,7 @@ and starter send choose by the key. The stream must be stopped meanwhile.`,
 }
 
 func (a *app) backfill(ctx context.Context, name string, o backfillOptions) error {
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	d, err := a.pipeline(name)
+	cfg, d, err := a.about(name)
 	if err != nil {
 		return err
 	}
@@ -179,7 +176,7 @@ func (a *app) archive(ctx context.Context, cfg config.Config, d *pipeline.Defini
 	if err != nil {
 		return feature.Table{}, 0, objectProblem(cfg, err)
 	}
-	data, err := dataset.ReadParquet(bytes.NewReader(file), int64(len(file)), columns(d.TrainingSchema()), dataset.ReadOptions{IgnoreExtra: true})
+	data, err := dataset.ReadParquet(bytes.NewReader(file), int64(len(file)), training.Columns(d.TrainingSchema()), dataset.ReadOptions{IgnoreExtra: true})
 	if err != nil {
 		return feature.Table{}, 0, fail(err, "Load the data set again: starter load %s FILE", d.Name)
 	}

@@ -14,7 +14,7 @@ import (
 // trainingBeside is a bench on which version 4 is promoted while a stream of the pipeline
 // scores with this version, or has ended if that is empty.
 func trainingBeside(t *testing.T, version string) *bench {
-	b := training(t, trained(true), nil)
+	b := trainingBench(t, trained(true), nil)
 	run := b.temporal.describe
 	b.temporal.describe = func(r control.Run) (control.Execution, error) {
 		switch {

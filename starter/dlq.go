@@ -49,11 +49,7 @@ if two people try at the same time or a command is killed half-way. Nothing is e
 
 // desk finds a pipeline's topics.
 func (a *app) desk(name string) (desk, error) {
-	cfg, err := a.settings()
-	if err != nil {
-		return desk{}, err
-	}
-	d, err := a.pipeline(name)
+	cfg, d, err := a.about(name)
 	return desk{cfg: cfg, definition: d}, err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/protocol"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -93,7 +94,7 @@ func (a *app) evaluate(ctx context.Context, d *pipeline.Definition, o evaluateOp
 		return err
 	}
 	board := a.console.board()
-	table, err := readTable(o.data, columns(d.TrainingSchema()), true, func(read, size int64) {
+	table, err := readTable(o.data, training.Columns(d.TrainingSchema()), true, func(read, size int64) {
 		board.Draw(stageLines("Read", filepath.Base(o.data), read, size))
 	})
 	if err != nil {

@@ -85,11 +85,8 @@ func (o inferenceOptions) check() error {
 }
 
 func (a *app) inference(ctx context.Context, name string, o inferenceOptions) error {
-	cfg, err := a.settings()
+	cfg, _, err := a.about(name)
 	if err != nil {
-		return err
-	}
-	if _, err := a.pipeline(name); err != nil {
 		return err
 	}
 	temporal, err := a.temporal(ctx)

@@ -13,11 +13,8 @@ import (
 // knownModel refuses a model that MLflow does not have. Where MLflow cannot be asked, the
 // stream finds out: its worker may reach what this machine does not.
 func (a *app) knownModel(ctx context.Context, name, model string) error {
-	cfg, err := a.settings()
+	cfg, _, err := a.about(name)
 	if err != nil {
-		return err
-	}
-	if _, err := a.pipeline(name); err != nil {
 		return err
 	}
 	client, err := a.reach.mlflow(cfg.MLflow)

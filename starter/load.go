@@ -15,6 +15,7 @@ import (
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -55,11 +56,7 @@ type loadOptions struct {
 }
 
 func (a *app) load(ctx context.Context, name, path string, o loadOptions) error {
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	definition, err := a.pipeline(name)
+	cfg, definition, err := a.about(name)
 	if err != nil {
 		return err
 	}
@@ -71,7 +68,7 @@ func (a *app) load(ctx context.Context, name, path string, o loadOptions) error 
 		return err
 	}
 	board := a.console.board()
-	table, err := readTable(path, columns(definition.TrainingSchema()), true, func(read, size int64) {
+	table, err := readTable(path, training.Columns(definition.TrainingSchema()), true, func(read, size int64) {
 		board.Draw(stageLines("Read", filepath.Base(path), read, size))
 	})
 	if err != nil {

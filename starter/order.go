@@ -55,10 +55,7 @@ func completeBefore(r job.ControlReceipt, request job.SeekRequest) {
 
 // obey has a running stream do something, and minds the workers while it waits.
 func obey[Receipt any](ctx context.Context, a *app, name string, ask func(context.Context, controlPlane) (Receipt, error)) (receipt Receipt, err error) {
-	if _, err := a.settings(); err != nil {
-		return receipt, err
-	}
-	if _, err := a.pipeline(name); err != nil {
+	if _, _, err := a.about(name); err != nil {
 		return receipt, err
 	}
 	t, err := a.temporal(ctx)

@@ -12,6 +12,7 @@ import (
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/feature"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/pipelines"
 	"temporal-streaming/starter/internal/screen"
 )
@@ -222,7 +223,7 @@ func (a *app) history(d *pipeline.Definition, path string) (dataset.Table, featu
 		}
 	}
 	board := a.console.board()
-	data, err := readTable(path, columns(want), true, func(read, size int64) {
+	data, err := readTable(path, training.Columns(want), true, func(read, size int64) {
 		board.Draw(stageLines("Read", filepath.Base(path), read, size))
 	})
 	if err != nil {

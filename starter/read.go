@@ -8,7 +8,6 @@ import (
 	"os"
 
 	"temporal-streaming/internal/dataset"
-	"temporal-streaming/internal/pipeline"
 )
 
 // parquetMark is how a Parquet file begins.
@@ -77,16 +76,6 @@ func (m *meter) Read(p []byte) (int, error) {
 	m.read += int64(n)
 	m.progress(m.read, m.size)
 	return n, err
-}
-
-// columns are a pipeline's columns as a data set names them.
-func columns(from []pipeline.Column) []dataset.Column {
-	out := make([]dataset.Column, len(from))
-	for i, c := range from {
-		out[i] = dataset.ColumnOf(c.Name, string(c.Type))
-		out[i].Optional = c.Optional
-	}
-	return out
 }
 
 // columnList names columns, shortened when there are many.

@@ -13,6 +13,7 @@ import (
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/internal/training"
 )
 
 // rehearse prepares to send a file as it happened: in event time, with its labels.
@@ -32,7 +33,7 @@ func (a *app) rehearse(ctx context.Context, cfg config.Config, d *pipeline.Defin
 			}
 		}
 	}
-	table, err := readTable(path, columns(want), true, func(read, size int64) {
+	table, err := readTable(path, training.Columns(want), true, func(read, size int64) {
 		s.board.Draw(stageLines("Read", filepath.Base(path), read, size))
 	})
 	if err != nil {

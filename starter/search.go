@@ -77,11 +77,7 @@ it found into the pipeline's file, and train.`,
 }
 
 func (a *app) search(ctx context.Context, name string, o searchOptions) error {
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	d, err := a.pipeline(name)
+	cfg, d, err := a.about(name)
 	if err != nil {
 		return err
 	}

@@ -89,11 +89,7 @@ func (o seekOptions) check() error {
 }
 
 func (a *app) seek(ctx context.Context, name string, o seekOptions) error {
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	d, err := a.pipeline(name)
+	cfg, d, err := a.about(name)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -92,11 +93,7 @@ is in the message, and brokers delete records by their timestamps.`,
 }
 
 func (a *app) send(ctx context.Context, name, path string, o sendOptions) error {
-	cfg, err := a.settings()
-	if err != nil {
-		return err
-	}
-	definition, err := a.pipeline(name)
+	cfg, definition, err := a.about(name)
 	if err != nil {
 		return err
 	}
@@ -144,7 +141,7 @@ func (a *app) goRound(d *pipeline.Definition, path string, o sendOptions, s *sen
 
 // messages reads the file.
 func (a *app) messages(board *screen.Board, d *pipeline.Definition, path string, seed uint64) (*messages, error) {
-	table, err := readTable(path, columns(d.StreamSchema()), true, func(read, size int64) {
+	table, err := readTable(path, training.Columns(d.StreamSchema()), true, func(read, size int64) {
 		board.Draw(stageLines("Read", filepath.Base(path), read, size))
 	})
 	if err != nil {

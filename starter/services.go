@@ -199,6 +199,16 @@ func objectProblem(cfg config.Config, err error) error {
 	}
 }
 
+// about reads the settings and finds the pipeline that a command is about.
+func (a *app) about(name string) (config.Config, *pipeline.Definition, error) {
+	cfg, err := a.settings()
+	if err != nil {
+		return cfg, nil, err
+	}
+	d, err := a.pipeline(name)
+	return cfg, d, err
+}
+
 // pipeline finds the definition of a pipeline; a name that is unknown is a wrong command line.
 func (a *app) pipeline(name string) (*pipeline.Definition, error) {
 	d, err := pipelines.Load(name)

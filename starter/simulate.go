@@ -14,6 +14,7 @@ import (
 
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/pipeline"
+	"temporal-streaming/internal/training"
 	"temporal-streaming/starter/internal/screen"
 )
 
@@ -125,7 +126,7 @@ func worldOf(d *pipeline.Definition) (world, bool) {
 			return dataset.SimulateTransactionsTo(w, dataset.TransactionOptions{Rows: s.Rows, Seed: s.Seed})
 		}},
 	}
-	needed := slices.DeleteFunc(columns(d.TrainingSchema()), func(c dataset.Column) bool { return c.Optional })
+	needed := slices.DeleteFunc(training.Columns(d.TrainingSchema()), func(c dataset.Column) bool { return c.Optional })
 	i := slices.IndexFunc(worlds, func(w world) bool { return slices.Equal(needed, w.columns) })
 	if i < 0 {
 		return world{}, false

@@ -62,11 +62,8 @@ The run goes on without starter: Ctrl-C only stops watching. Exit code 0: promot
 }
 
 func (a *app) train(ctx context.Context, name string, o trainOptions) error {
-	cfg, err := a.settings()
+	cfg, _, err := a.about(name)
 	if err != nil {
-		return err
-	}
-	if _, err := a.pipeline(name); err != nil {
 		return err
 	}
 	request := job.TrainRequest{Pipeline: name, Seed: o.seed, By: a.who()}

@@ -52,7 +52,7 @@ func steps(running int) []job.Step {
 }
 
 // training is a bench on which a run goes through its steps, one a look, and ends so.
-func training(t *testing.T, result job.TrainResult, failed error) *bench {
+func trainingBench(t *testing.T, result job.TrainResult, failed error) *bench {
 	b := newBench(t)
 	look, ended := 0, make(chan struct{})
 	b.temporal.start = func(job.TrainRequest) (control.Run, error) { return trainRun, nil }
@@ -79,7 +79,7 @@ func training(t *testing.T, result job.TrainResult, failed error) *bench {
 }
 
 func TestTrainShowsStepsThenTheComparison(t *testing.T) {
-	r := training(t, trained(true), nil).run(t.Context(), "train", "creditcard")
+	r := trainingBench(t, trained(true), nil).run(t.Context(), "train", "creditcard")
 	if r.code != exitOK {
 		t.Errorf("exit %d, want %d", r.code, exitOK)
 	}
@@ -87,7 +87,7 @@ func TestTrainShowsStepsThenTheComparison(t *testing.T) {
 }
 
 func TestRejectedModelIsExitCode3(t *testing.T) {
-	r := training(t, trained(false), nil).run(t.Context(), "train", "creditcard")
+	r := trainingBench(t, trained(false), nil).run(t.Context(), "train", "creditcard")
 	if r.code != exitRejected {
 		t.Errorf("exit %d, want %d", r.code, exitRejected)
 	}
@@ -96,14 +96,14 @@ func TestRejectedModelIsExitCode3(t *testing.T) {
 
 func TestFailedRunNamesTheErrorAndItsHistory(t *testing.T) {
 	refused := &control.Refused{Type: job.ErrTypeNotFound, Message: "no data set is loaded; load one with: starter load creditcard FILE"}
-	r := training(t, job.TrainResult{}, refused).run(t.Context(), "train", "creditcard")
+	r := trainingBench(t, job.TrainResult{}, refused).run(t.Context(), "train", "creditcard")
 	if r.code != exitFailed || !strings.Contains(r.stderr, refused.Message) || !strings.Contains(r.stderr, "/workflows/"+trainRun.WorkflowID) {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
 
 func TestTrainForScriptsPrintsOneObject(t *testing.T) {
-	r := training(t, trained(true), nil).run(t.Context(), "train", "creditcard", "--json")
+	r := trainingBench(t, trained(true), nil).run(t.Context(), "train", "creditcard", "--json")
 	var answer trainAnswer
 	if err := json.Unmarshal([]byte(r.out), &answer); err != nil {
 		t.Fatalf("standard output is %q: %v", r.out, err)
@@ -117,7 +117,7 @@ func TestTrainForScriptsPrintsOneObject(t *testing.T) {
 }
 
 func TestDetachStartsAndReturns(t *testing.T) {
-	b := training(t, job.TrainResult{}, nil)
+	b := trainingBench(t, job.TrainResult{}, nil)
 	b.temporal.progress, b.temporal.wait = nil, nil
 	var asked job.TrainRequest
 	b.temporal.start = func(r job.TrainRequest) (control.Run, error) { asked = r; return trainRun, nil }
@@ -129,7 +129,7 @@ func TestDetachStartsAndReturns(t *testing.T) {
 }
 
 func TestCtrlCLeavesTheRunAlone(t *testing.T) {
-	b := training(t, trained(true), nil)
+	b := trainingBench(t, trained(true), nil)
 	ctx, interrupt := context.WithCancel(t.Context())
 	b.temporal.progress = func() (job.TrainProgress, error) {
 		interrupt()
@@ -142,7 +142,7 @@ func TestCtrlCLeavesTheRunAlone(t *testing.T) {
 }
 
 func TestMissingWorkerIsSaidAtOnceAndTheWaitGoesOn(t *testing.T) {
-	b := training(t, trained(true), nil)
+	b := trainingBench(t, trained(true), nil)
 	asked := 0
 	b.app.pace.workers = 0
 	b.temporal.workers = func(queue string) (int, error) {
@@ -162,7 +162,7 @@ func TestMissingWorkerIsSaidAtOnceAndTheWaitGoesOn(t *testing.T) {
 }
 
 func TestWatchOutlivesATemporalThatIsAway(t *testing.T) {
-	b := training(t, trained(true), nil)
+	b := trainingBench(t, trained(true), nil)
 	waits, wait := 0, b.temporal.wait
 	b.temporal.wait = func(ctx context.Context) (job.TrainResult, error) {
 		if waits++; waits < 3 {
@@ -176,7 +176,7 @@ func TestWatchOutlivesATemporalThatIsAway(t *testing.T) {
 }
 
 func TestAttachWatchesARunThatIsThere(t *testing.T) {
-	b := training(t, trained(true), nil)
+	b := trainingBench(t, trained(true), nil)
 	b.temporal.start = nil
 	if r := b.run(t.Context(), "train", "creditcard", "--attach", trainRun.WorkflowID); r.code != exitOK {
 		t.Errorf("exit %d: %s", r.code, r.stderr)

@@ -233,12 +233,17 @@ func (b *Book) landed() {
 	}
 	select {
 	case err := <-b.upload:
-		b.upload = nil
-		if err != nil {
-			b.warn(err)
-		}
+		b.uploaded(err)
 		b.send()
 	default:
+	}
+}
+
+// uploaded ends the upload that was on its way.
+func (b *Book) uploaded(err error) {
+	b.upload = nil
+	if err != nil {
+		b.warn(err)
 	}
 }
 
@@ -264,10 +269,7 @@ func (b *Book) Close() {
 	}
 	select {
 	case err := <-b.upload:
-		b.upload = nil
-		if err != nil {
-			b.warn(err)
-		}
+		b.uploaded(err)
 	case <-time.After(patience):
 	}
 }

@@ -26,11 +26,7 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 	if err != nil {
 		return fail(err)
 	}
-	train, err := t.matrix(ctx, req.Engineered.Train)
-	if err != nil {
-		return fail(err)
-	}
-	validation, err := t.matrix(ctx, req.Engineered.Validation)
+	train, validation, err := t.matrices(ctx, req.Engineered)
 	if err != nil {
 		return fail(err)
 	}
@@ -141,6 +137,14 @@ func NetworkConfig(d *pipeline.Definition, seed int64) model.Config {
 		c.Seed = seed
 	}
 	return c
+}
+
+// matrices are those that a network is fitted with.
+func (t *Trainer) matrices(ctx context.Context, e job.Engineered) (train, validation dataset.Matrix, err error) {
+	if train, err = t.matrix(ctx, e.Train); err == nil {
+		validation, err = t.matrix(ctx, e.Validation)
+	}
+	return train, validation, err
 }
 
 func (t *Trainer) matrix(ctx context.Context, part job.Part) (dataset.Matrix, error) {

@@ -93,11 +93,7 @@ func (t *Trainer) Try(ctx context.Context, req job.TryRequest, progress func(job
 			return fail(fmt.Errorf("%w: %w", model.ErrInvalid, err))
 		}
 	}
-	train, err := t.matrix(ctx, req.Engineered.Train)
-	if err != nil {
-		return fail(err)
-	}
-	validation, err := t.matrix(ctx, req.Engineered.Validation)
+	train, validation, err := t.matrices(ctx, req.Engineered)
 	if err != nil {
 		return fail(err)
 	}
