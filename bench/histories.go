@@ -11,30 +11,43 @@ import (
 	"time"
 )
 
+// historiesOptions are what bench histories is asked for.
+type historiesOptions struct {
+	streamFlags
+	keys, each int64
+	kills      int
+	log        string
+	rate       float64
+}
+
+func (b *bench) historiesOptions(args []string) (o historiesOptions, err error) {
+	flags := flag.NewFlagSet("bench histories", flag.ContinueOnError)
+	o.register(flags, b.environ, "of the payments")
+	flags.Int64Var(&o.keys, "keys", 1_000_000, "customers and terminals, four customers to a terminal")
+	flags.Int64Var(&o.each, "each", 3, "payments of each customer beforehand")
+	flags.IntVar(&o.kills, "kills", 5, "of the worker")
+	flags.StringVar(&o.log, "log", "", "file for all that the workers say")
+	flags.Float64Var(&o.rate, "rate", 1000, "payments a second while it is killed")
+	if err = b.parse(flags, args); err == nil && (o.keys < 10 || o.each < 1 || o.kills < 1 || o.rate <= 0) {
+		err = fmt.Errorf("%w: keys, each, kills and rate must be positive", errUsage)
+	}
+	return o, err
+}
+
 // histories measures snapshots and recovery of a stream that knows many keys: how large snapshots are and how long they take beside
 // the stream, and how long the output is silent when the worker is killed (-9) and started again.
 func (b *bench) histories(ctx context.Context, args []string) error {
-	flags := flag.NewFlagSet("bench histories", flag.ContinueOnError)
-	var f streamFlags
-	f.register(flags, b.environ, "of the payments")
-	keys := flags.Int64("keys", 1_000_000, "customers and terminals, four customers to a terminal")
-	each := flags.Int64("each", 3, "payments of each customer beforehand")
-	kills := flags.Int("kills", 5, "of the worker")
-	log := flags.String("log", "", "file for all that the workers say")
-	rate := flags.Float64("rate", 1000, "payments a second while it is killed")
-	if err := b.parse(flags, args); err != nil {
+	o, err := b.historiesOptions(args)
+	if err != nil {
 		return err
 	}
-	if *keys < 10 || *each < 1 || *kills < 1 || *rate <= 0 {
-		return fmt.Errorf("%w: keys, each, kills and rate must be positive", errUsage)
-	}
-	t, err := b.settle(ctx, f.servers, "transactions", f.partitions)
+	t, err := b.settle(ctx, o.servers, "transactions", o.partitions)
 	defer func() { t.leave() }()
 	if err != nil {
 		return err
 	}
-	if *log != "" {
-		file, err := os.Create(*log)
+	if o.log != "" {
+		file, err := os.Create(o.log)
 		if err != nil {
 			return fmt.Errorf("keep what the workers say: %w", err)
 		}
@@ -51,77 +64,26 @@ func (b *bench) histories(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	r := rand.New(rand.NewPCG(f.seed, 2))
-	customers, terminals := *keys*4/5, *keys/5
-	id, total := int64(0), customers**each
-	pay := func() error {
-		// A month: no window forgets any of it.
-		at := 1_530_000_000 + int64(float64(id)*30*86400/float64(total))
-		err := p.send(ctx, id, at, id%customers, int64(r.IntN(int(terminals))), 1+int64(r.IntN(20000)))
-		id++
-		return err
-	}
-	b.say("%s payments of %s customers at %s terminals", thousands(fmt.Sprint(total)), thousands(fmt.Sprint(customers)), thousands(fmt.Sprint(terminals)))
-	for id < total {
-		if err := pay(); err != nil {
-			return err
-		}
-	}
-	if _, err := t.await(ctx, total, 15*time.Minute); err != nil {
+	c := newCrowd(p, o)
+	if err := c.fill(ctx, t); err != nil {
 		return err
 	}
 	snapshots, err := t.snapshots(ctx)
 	if err != nil {
 		return err
 	}
-	stop := make(chan struct{})
-	sent := make(chan error, 1)
-	go func() {
-		tick := time.NewTicker(4 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-stop:
-				sent <- p.close(ctx)
-				return
-			case <-tick.C:
-				for range int(*rate * 0.004) {
-					if err := pay(); err != nil {
-						sent <- err
-						return
-					}
-				}
-			}
-		}
-	}()
-	var gaps []time.Duration
-	for i := range *kills {
-		time.Sleep(5 * time.Second)
-		if err := t.worker.kill(); err != nil {
-			return err
-		}
-		killed := time.Now()
-		if t.worker, err = t.startWorker(&t.log); err != nil {
-			return err
-		}
-		time.Sleep(100 * time.Millisecond) // what was committed before the kill is still on its way to the reader
-		t.mu.Lock()
-		before := t.total
-		t.mu.Unlock()
-		if _, err := t.await(ctx, before+1, 2*time.Minute); err != nil {
-			return err
-		}
-		gaps = append(gaps, time.Since(killed))
-		b.say("kill %d of %d: %.2f s to the first new output", i+1, *kills, gaps[i].Seconds())
-	}
-	close(stop)
-	if err := <-sent; err != nil {
+	goHome := c.payOn(ctx, o.rate)
+	gaps, err := t.killAgainAndAgain(ctx, o.kills)
+	if err != nil {
 		return err
 	}
-	if _, err := t.await(ctx, id, 5*time.Minute); err != nil {
+	if err := goHome(); err != nil {
 		return err
 	}
-	if err := t.exact(id); err != nil {
+	if _, err := t.await(ctx, c.id, 5*time.Minute); err != nil {
+		return err
+	}
+	if err := t.exact(c.id); err != nil {
 		return err
 	}
 	if err := t.audit(ctx); err != nil {
@@ -129,7 +91,7 @@ func (b *bench) histories(ctx context.Context, args []string) error {
 	}
 	slices.Sort(gaps)
 	out := &report{bench: "histories", settings: slices.Concat(settings{
-		{"keys", customers + terminals}, {"payments", id}, {"partitions", f.partitions}, {"kills", *kills}, {"rate", *rate},
+		{"keys", c.customers + c.terminals}, {"payments", c.id}, {"partitions", o.partitions}, {"kills", o.kills}, {"rate", o.rate},
 	}, b.kafkaVersions(false), b.machine(t.before))}
 	out.add("snapshot_bytes", snapshots.bytes, "B") // of all partitions of both stages
 	out.add("snapshot_bytes_per_key", snapshots.bytes/snapshots.keys, "B")
@@ -139,7 +101,93 @@ func (b *bench) histories(ctx context.Context, args []string) error {
 	out.add("lost", 0, "records") // exact has counted
 	out.add("repeated", 0, "records")
 	out.add("different", 0, "") // audit fails where a bit differs
-	return b.print(out, f.json)
+	return b.print(out, o.json)
+}
+
+// crowd pays, one customer after the other.
+type crowd struct {
+	to                   *payments
+	random               *rand.Rand
+	customers, terminals int64
+	beforehand           int64 // payments
+	id                   int64 // of the next payment
+}
+
+func newCrowd(to *payments, o historiesOptions) *crowd {
+	customers := o.keys * 4 / 5
+	return &crowd{to: to, random: rand.New(rand.NewPCG(o.seed, 2)), customers: customers, terminals: o.keys / 5, beforehand: customers * o.each}
+}
+
+// pay sends one payment. Those beforehand take a month, so that no window forgets any of it.
+func (c *crowd) pay(ctx context.Context) error {
+	at := 1_530_000_000 + int64(float64(c.id)*30*86400/float64(c.beforehand))
+	err := c.to.send(ctx, c.id, at, c.id%c.customers, int64(c.random.IntN(int(c.terminals))), 1+int64(c.random.IntN(20000)))
+	c.id++
+	return err
+}
+
+// fill makes all keys known.
+func (c *crowd) fill(ctx context.Context, t *town) error {
+	t.bench.say("%s payments of %s customers at %s terminals", thousands(fmt.Sprint(c.beforehand)), thousands(fmt.Sprint(c.customers)), thousands(fmt.Sprint(c.terminals)))
+	for c.id < c.beforehand {
+		if err := c.pay(ctx); err != nil {
+			return err
+		}
+	}
+	_, err := t.await(ctx, c.beforehand, 15*time.Minute)
+	return err
+}
+
+// payOn pays so many times a second until end is called, which waits for the acknowledgements. Only then may c be looked at.
+func (c *crowd) payOn(ctx context.Context, rate float64) (end func() error) {
+	stop := make(chan struct{})
+	sent := make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(4 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				sent <- c.to.close(ctx)
+				return
+			case <-tick.C:
+				for range int(rate * 0.004) {
+					if err := c.pay(ctx); err != nil {
+						sent <- err
+						return
+					}
+				}
+			}
+		}
+	}()
+	return func() error {
+		close(stop)
+		return <-sent
+	}
+}
+
+// killAgainAndAgain measures how long the output is silent after each kill.
+func (t *town) killAgainAndAgain(ctx context.Context, kills int) (gaps []time.Duration, err error) {
+	for i := range kills {
+		time.Sleep(5 * time.Second)
+		if err := t.worker.kill(); err != nil {
+			return nil, err
+		}
+		killed := time.Now()
+		if t.worker, err = t.startWorker(&t.log); err != nil {
+			return nil, err
+		}
+		time.Sleep(100 * time.Millisecond) // what was committed before the kill is still on its way to the reader
+		t.mu.Lock()
+		before := t.total
+		t.mu.Unlock()
+		if _, err := t.await(ctx, before+1, 2*time.Minute); err != nil {
+			return nil, err
+		}
+		gaps = append(gaps, time.Since(killed))
+		t.bench.say("kill %d of %d: %.2f s to the first new output", i+1, kills, gaps[i].Seconds())
+	}
+	return gaps, nil
 }
 
 // taken sums up the newest snapshots of all partitions.
