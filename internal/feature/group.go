@@ -40,8 +40,7 @@ func (r *replay) group(s *Stage) *grouped {
 	for c, column := range s.columns {
 		columns[c] = r.table.Columns[column]
 	}
-	g := &grouped{starts: make([]int32, keys+1), words: make([]uint64, n*(1+len(columns))), stride: 1 + len(columns)}
-	adviseHugePages(g.words)
+	g := &grouped{starts: make([]int32, keys+1), words: r.room(n * (1 + len(columns))), stride: 1 + len(columns)}
 	labelled := r.known == nil && r.table.Labels != nil && s.LooksAtLabels()
 	for i := range n {
 		g.starts[ids.of(i)+1]++
@@ -68,6 +67,15 @@ func (r *replay) group(s *Stage) *grouped {
 		}
 	}
 	return g
+}
+
+// room is memory for the rows of one stage after another.
+func (r *replay) room(words int) []uint64 {
+	if cap(r.space) < words {
+		r.space = make([]uint64, words)
+		adviseHugePages(r.space)
+	}
+	return r.space[:words]
 }
 
 // numbers are those of the keys of a table's rows, from 0 on: of whole numbers that lie close together, what they are above the least.
@@ -105,7 +113,9 @@ func (r *replay) numbered(s *Stage) (numbers, int) {
 	}
 	least, most := column[0], column[0]
 	for _, v := range column {
-		least, most = min(least, v), max(most, v)
+		if !(v >= least && v <= most) { // seldom; what is no number stays
+			least, most = min(least, v), max(most, v)
+		}
 	}
 	if span := most - least; span < float64(2*len(column)+1024) {
 		return numbers{column: column, least: least}, int(span) + 1

@@ -84,6 +84,7 @@ type replay struct {
 	known    []float64 // by row, when its label arrives; nil where labels do not arrive apart
 	workers  int
 	x        []float64
+	space    []uint64 // see room
 	counters Counters
 }
 

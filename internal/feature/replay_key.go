@@ -24,9 +24,9 @@ type keyReplay struct {
 	first, last int // of the features that the stage computes
 }
 
-// rowsAhead is how far before its turn the place that a row's aggregates go to is brought near: longer than memory takes, and
-// not so long that it has left the nearest cache again.
-const rowsAhead = 16
+// rowsAhead is how far before their turn, and how many at a time, the places that rows' aggregates go to are brought near. One
+// at a time, each would wait alone for its address to be looked up.
+const rowsAhead = 32
 
 func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
 	k := &keyReplay{replay: r, grouped: g, stage: stage, state: stage.newState(), texts: r.table.Texts}
@@ -42,15 +42,14 @@ func newKeyReplay(r *replay, stage *Stage, g *grouped) *keyReplay {
 
 // become makes the rows of a key history; they are in event order.
 func (k *keyReplay) become(start, end int) error {
-	s, width, rows := k.state, k.program.Width(), len(k.words)/k.stride
+	s, width := k.state, k.program.Width()
 	s.empty(k.slot)
 	h := s.header(k.slot)
 	k.arrive(start, end)
 	told := 0 // of labels
 	for at := start; at < end; at++ {
-		if ahead := at + rowsAhead; ahead < rows {
-			f := k.row(ahead) * width
-			prefetch(k.x[f+k.first : f+k.last+1])
+		if at%rowsAhead == 0 {
+			k.prefetch(at+rowsAhead, at+2*rowsAhead)
 		}
 		i := k.row(at)
 		for c, v := range k.words[at*k.stride+1:][:len(k.stage.columns)] {
@@ -75,6 +74,15 @@ func (k *keyReplay) become(start, end int) error {
 		}
 	}
 	return nil
+}
+
+// prefetch brings near the places that the rows' aggregates go to.
+func (k *keyReplay) prefetch(from, to int) {
+	width := k.program.Width()
+	for i := from; i < min(to, len(k.words)/k.stride); i++ {
+		f := k.row(i) * width
+		prefetch(k.x[f+k.first : f+k.last+1])
+	}
 }
 
 // arrive puts the key's labels into the order in which they arrive, those of one time into event order.
