@@ -47,20 +47,8 @@ func (b *Book) Load(ctx context.Context, p stream.Processor, wants []stream.Want
 
 // load answers the state at an offset up to w.Next, which becomes w.At; a nil state knows nothing.
 func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*feature.State, error) {
-	log := b.Logger.With(slog.String("topic", b.Topic), slog.Int("partition", int(w.Partition)))
-	l, err := b.shelf().read(ctx, w.Partition)
-	if w.Fresh && (err == nil || errors.Is(err, artifact.ErrNotFound) || errors.Is(err, errList)) {
-		if l, err = b.shelf().begin(ctx, w.Partition, w.Next); err != nil {
-			return nil, err
-		}
-	}
-	unlisted := ""
-	switch {
-	case errors.Is(err, artifact.ErrNotFound):
-		unlisted = "there is no list of its snapshots"
-	case errors.Is(err, errList):
-		unlisted = err.Error()
-	case err != nil:
+	l, unlisted, err := b.list(ctx, w)
+	if err != nil {
 		return nil, err
 	}
 	if unlisted != "" {
@@ -69,13 +57,40 @@ func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*f
 		if w.First > 0 {
 			return nil, b.lost(w, unlisted)
 		}
-		log.Error("the history is built anew from all of the log", slog.String("reason", unlisted),
+		b.logOf(w).Error("the history is built anew from all of the log", slog.String("reason", unlisted),
 			slog.String("do", "look who has changed streams/ in the object store"))
 		w.At = 0
 		return nil, nil
 	}
+	state, others, err := b.newest(ctx, h, l, w)
+	if state != nil || err != nil {
+		return state, err
+	}
+	return b.beginning(ctx, h, l, w, others)
+}
+
+// list reads which snapshots there are, and begins the list of a stream that has none yet. unlisted says why a stream that is not new
+// has none; else it is empty.
+func (b *Book) list(ctx context.Context, w *stream.Want) (l list, unlisted string, err error) {
+	l, err = b.shelf().read(ctx, w.Partition)
+	missing, torn := errors.Is(err, artifact.ErrNotFound), errors.Is(err, errList)
+	switch {
+	case err != nil && !missing && !torn:
+		return l, "", err
+	case w.Fresh:
+		l, err = b.shelf().begin(ctx, w.Partition, w.Next)
+		return l, "", err
+	case missing:
+		return l, "there is no list of its snapshots", nil
+	case torn:
+		return l, err.Error(), nil
+	}
+	return l, "", nil
+}
+
+// newest answers the newest good snapshot that the log can go on from, or nothing; others counts those of other features.
+func (b *Book) newest(ctx context.Context, h *score.Histories, l list, w *stream.Want) (state *feature.State, others int, err error) {
 	stage := digest(h)
-	others := 0
 	for _, e := range l.Snapshots {
 		if e.Stage != stage {
 			others++
@@ -86,14 +101,19 @@ func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*f
 		state, err := b.open(ctx, h, e)
 		if err == nil {
 			w.At = e.Offset
-			return state, nil
+			return state, others, nil
 		}
 		if !damaged(err) {
-			return nil, err
+			return nil, others, err
 		}
-		log.Error("a snapshot is skipped", slog.Int64("offset", e.Offset), slog.Any("error", err), slog.String("object", e.Object.Key),
+		b.logOf(w).Error("a snapshot is skipped", slog.Int64("offset", e.Offset), slog.Any("error", err), slog.String("object", e.Object.Key),
 			slog.String("do", "nothing: the one before it, or the log, has what is needed; look at the object store"))
 	}
+	return nil, others, nil
+}
+
+// beginning answers what the stream began with, if the log still reaches back to there.
+func (b *Book) beginning(ctx context.Context, h *score.Histories, l list, w *stream.Want, others int) (*feature.State, error) {
 	if w.First > l.Origin || l.Origin > w.Next {
 		why := "no snapshot can be read"
 		if others > 0 {
@@ -103,12 +123,12 @@ func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*f
 	}
 	w.At = l.Origin
 	if w.At < w.Next {
-		log.Warn("the history is built anew from the log", slog.Int64("from", w.At), slog.Int64("to", w.Next), slog.Int("snapshots of other features", others))
+		b.logOf(w).Warn("the history is built anew from the log", slog.Int64("from", w.At), slog.Int64("to", w.Next), slog.Int("snapshots of other features", others))
 	}
 	if l.Seed == nil {
 		return nil, nil
 	}
-	if l.Seed.Stage != stage {
+	if l.Seed.Stage != digest(h) {
 		return nil, b.lost(w, "the features were changed since the stream was given a history to begin with")
 	}
 	state, err := b.open(ctx, h, *l.Seed)
@@ -116,6 +136,10 @@ func (b *Book) load(ctx context.Context, h *score.Histories, w *stream.Want) (*f
 		return nil, b.lost(w, "what the stream began with cannot be read: "+err.Error())
 	}
 	return state, err
+}
+
+func (b *Book) logOf(w *stream.Want) *slog.Logger {
+	return b.Logger.With(slog.String("topic", b.Topic), slog.Int("partition", int(w.Partition)))
 }
 
 func (b *Book) lost(w *stream.Want, why string) error {
