@@ -3,9 +3,6 @@ package audit
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -14,97 +11,9 @@ import (
 	"time"
 
 	"temporal-streaming/internal/feature"
-	"temporal-streaming/internal/model/modeltest"
-	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/score"
-	"temporal-streaming/pipelines"
 )
-
-// bundleOf is a shipped pipeline with random weights.
-func bundleOf(t testing.TB, name string) *score.Bundle {
-	t.Helper()
-	d, err := pipelines.Load(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	onnx, err := modeltest.Random(d.FeatureNames(), 1, 0.2, 8).ONNX()
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec, err := feature.SpecOf(d).JSON()
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := func(b []byte) score.File {
-		sum := sha256.Sum256(b)
-		return score.File{Data: b, SHA256: hex.EncodeToString(sum[:])}
-	}
-	b, err := score.Open(score.BundleFiles{Name: name, Version: "7", ONNX: file(onnx), Definition: file(d.YAML()), Spec: file(spec)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// tableOf are random rows of a pipeline: few keys, so that they come again.
-func tableOf(t testing.TB, b *score.Bundle, n int) feature.Table {
-	t.Helper()
-	r := rand.New(rand.NewPCG(9, uint64(n)))
-	d := b.Definition
-	table := feature.Table{Texts: &record.Texts{}}
-	var times []float64
-	for _, c := range d.StreamSchema() {
-		column := make([]float64, n)
-		for i := range column {
-			switch {
-			case c.Name == d.EventTime.Column:
-				column[i] = float64(1_530_000_000 + i*600 + r.IntN(2000))
-				times = append(times, column[i])
-			case c.Type == pipeline.Time:
-				column[i] = float64(1_530_000_000 + i*600 + r.IntN(9000))
-			case c.Name == d.ID && c.Type == pipeline.Text:
-				column[i] = table.Texts.Add(fmt.Append(nil, "row ", i))
-			case c.Name == d.ID:
-				column[i] = float64(i)
-			case c.Type == pipeline.Text:
-				column[i] = table.Texts.Add(fmt.Append(nil, c.Name, r.IntN(9)))
-			case c.Type == pipeline.Bool:
-				column[i] = float64(r.IntN(2))
-			default:
-				column[i] = float64(1 + r.IntN(25))
-			}
-		}
-		table.Columns = append(table.Columns, column)
-	}
-	for i := range n {
-		table.Labels = append(table.Labels, feature.Label(r.IntN(3)))
-		if d.Labels == pipeline.AsTheyArrive {
-			table.KnownAt = append(table.KnownAt, times[i]+float64(r.IntN(200_000)))
-		}
-	}
-	return table
-}
-
-func TestRehearsalGivesTheBitsOfTraining(t *testing.T) {
-	for _, name := range pipelines.Names() {
-		b := bundleOf(t, name)
-		if !b.Stateful() {
-			if _, err := Rehearse(context.Background(), b, feature.Table{}, 10); !errors.Is(err, ErrStateless) {
-				t.Errorf("%s: %v, want ErrStateless", name, err)
-			}
-			continue
-		}
-		r, err := Rehearse(context.Background(), b, tableOf(t, b, 3000), 2500)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		if !r.Passed() || r.Rows != 2500 || r.Labels == 0 || r.Handed < r.Rows {
-			t.Errorf("%s: %+v", name, r)
-		}
-	}
-}
 
 // log is a topic in memory.
 type log map[string][]record.Message
