@@ -57,6 +57,9 @@ it found into the pipeline's file, and train.`,
 		Args:              pipelineArg("PIPELINE", 1),
 		ValidArgsFunction: completePipeline,
 		RunE: func(c *cobra.Command, args []string) error {
+			if (o.attach != "" || o.cancel != "") && (o.detach || o.dataset != "" || o.trials != 0 || o.strategy != "" || o.seed != 0) {
+				return misuse("Leave out --detach, --dataset, --trials, --strategy and --seed; they are for a new search.", "--attach and --cancel are for a search that is there already")
+			}
 			if o.strategy != "" && o.strategy != "random" && o.strategy != "successive_halving" {
 				return misuse("Write random or successive_halving.", "there is no --strategy %s", o.strategy)
 			}
@@ -136,14 +139,29 @@ func (a *app) cancelSearch(ctx context.Context, t controlPlane, cfg config.Confi
 	return a.emitJSON(answer)
 }
 
-// watchSearch draws how far the search is until it ends or ctx does.
+// watchSearch draws how far the search is, and says what hinders it, until it ends or ctx does.
 func (a *app) watchSearch(ctx context.Context, t controlPlane, run control.Run) (job.SearchResult, error) {
-	board := a.console.board()
+	board, style := a.console.board(), a.console.style()
 	defer board.Leave()
+	c := crew{temporal: t, queue: job.TrainQueue, every: a.pace.workers, now: a.now}
+	fails := "" // the step that does, as it was said
 	var result job.SearchResult
 	err := a.watch(ctx, func() (err error) { result, err = t.WaitSearch(ctx, run); return err }, func() {
 		asking, cancel := context.WithTimeout(ctx, askFor)
 		defer cancel()
+		if note := c.note(asking); note != "" {
+			board.Say(style.Warn(note))
+		}
+		if x, err := t.Describe(asking, run); err == nil {
+			if step := failingStep(x.Pending); step != fails {
+				if fails = step; step != "" {
+					board.Say(style.Warn("The search waits for " + step + "."))
+				}
+			}
+		}
+		if !c.there() {
+			return
+		}
 		if p, err := t.SearchProgress(asking, run); err == nil {
 			board.Draw(searchLines(p))
 		}

@@ -49,3 +49,38 @@ func TestSearchNeedsSomethingToVary(t *testing.T) {
 		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
+
+func TestASearchThatCannotGoOnSaysWhy(t *testing.T) {
+	b := newBench(t)
+	b.app.pace.workers = 0
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked := 0
+	b.temporal.searches = func(job.SearchRequest) (control.Run, error) { return searchRun, nil }
+	b.temporal.found = func(ctx context.Context) (job.SearchResult, error) {
+		<-ctx.Done()
+		return job.SearchResult{}, ctx.Err()
+	}
+	b.temporal.workers = func(queue string) (int, error) {
+		if asked++; asked == 6 {
+			interrupt()
+		}
+		return min(asked/3, 1), nil
+	}
+	b.temporal.describe = func(control.Run) (control.Execution, error) {
+		return control.Execution{Running: true, Pending: []control.Activity{{Type: "Ingest", LastFailure: "object store unavailable"}}}, nil
+	}
+	r := b.run(ctx, "search", "transactions")
+	for _, want := range []string{`No worker polls queue "train"`, "A worker is there.", "The search waits for its step Ingest, which fails and is tried again: object store unavailable.", "--cancel " + searchRun.WorkflowID} {
+		if r.code != exitDetached || strings.Count(r.out, want) != 1 {
+			t.Errorf("exit %d, want %q once: %s", r.code, want, r.out)
+		}
+	}
+}
+
+func TestFlagsOfANewSearchAreRefusedForOneThatIsThere(t *testing.T) {
+	for _, flag := range []string{"--attach", "--cancel"} {
+		if r := newBench(t).run(t.Context(), "search", "transactions", flag, searchRun.WorkflowID, "--trials", "9"); r.code != exitUsage || !strings.Contains(r.stderr, "they are for a new search") {
+			t.Errorf("%s: exit %d: %s", flag, r.code, r.stderr)
+		}
+	}
+}
