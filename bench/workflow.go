@@ -54,7 +54,7 @@ func (s *site) infer(ctx context.Context, p job.StreamPlan) (*running, error) {
 		carried.Shards = append(carried.Shards, job.ShardStatus{Shard: shard, State: job.ShardLeasing, Since: time.Now()})
 	}
 	r := &running{temporal: temporal, id: "bench-" + p.Output}
-	_, err = temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: r.id, TaskQueue: job.StreamQueue},
+	_, err = temporal.ExecuteWorkflow(ctx, client.StartWorkflowOptions{ID: r.id, TaskQueue: job.StreamQueue, WorkflowTaskTimeout: job.StreamTaskTimeout},
 		job.InferenceWorkflow, job.InferenceRequest{Pipeline: p.Pipeline, Carried: carried, By: "bench"})
 	if err != nil {
 		temporal.Close()

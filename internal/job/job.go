@@ -26,6 +26,10 @@ const (
 	StreamQueue = "stream"
 )
 
+// StreamTaskTimeout is the time that a worker has for one decision of Inference, whoever starts it. A decision takes milliseconds;
+// the worker that had it in hand may have died, and until this is over nobody else gets it.
+const StreamTaskTimeout = 3 * time.Second
+
 // Names of the handlers that workflows answer to.
 const (
 	ProgressQuery = "progress" // Train: TrainProgress

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 	enumspb "go.temporal.io/api/enums/v1"
@@ -24,7 +23,7 @@ func (t *Temporal) Attach(ctx context.Context, request job.InferenceRequest) (jo
 		start := t.client.NewWithStartWorkflowOperation(client.StartWorkflowOptions{
 			ID:                       id,
 			TaskQueue:                job.StreamQueue,
-			WorkflowTaskTimeout:      3 * time.Second, // a decision takes milliseconds; the worker that had it in hand may have died
+			WorkflowTaskTimeout:      job.StreamTaskTimeout,
 			WorkflowIDConflictPolicy: enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING,
 			StaticSummary:            "score the stream of " + request.Pipeline,
 			StaticDetails:            streamDetails(request),
