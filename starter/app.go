@@ -97,9 +97,9 @@ PIPELINE is one of ` + join(pipelines.Names()) + `;
 	root.PersistentFlags().BoolVar(&a.console.json, "json", false, "print JSON and nothing else on standard output")
 	root.PersistentFlags().BoolVar(&a.console.noColor, "no-color", a.variable("NO_COLOR") != "", "no colours (also: NO_COLOR)")
 	root.PersistentFlags().DurationVar(&a.timeout, "timeout", 5*time.Second, "how long to wait for a service to answer")
-	group(root, "Score streams:", a.inferenceCommand(), a.statusCommand(), a.stopCommand())
+	group(root, "Score streams:", a.inferenceCommand(), a.statusCommand(), a.stopCommand(), a.backfillCommand())
 	group(root, "Change a running stream, with receipts:", a.swapCommand(), a.pauseCommand(), a.resumeCommand(),
-		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand(), a.backfillCommand())
+		a.rateCommand(), a.scaleCommand(), a.snapshotCommand(), a.seekCommand())
 	group(root, "Deal with what could not be scored:", a.dlqCommand())
 	group(root, "Train models:", a.loadCommand(), a.trainCommand(), a.searchCommand(), a.evaluateCommand())
 	group(root, "Try and check:", a.sendCommand(), a.simulateCommand(), a.pipelineCommand(), a.featuresCommand(), a.auditCommand(), a.doctorCommand(), a.versionCommand())

@@ -16,12 +16,12 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
 
 	"temporal-streaming/activities"
 	"temporal-streaming/internal/config"
@@ -30,17 +30,30 @@ import (
 	"temporal-streaming/internal/stream"
 	"temporal-streaming/internal/training"
 	"temporal-streaming/pipelines"
-	"temporal-streaming/workflows"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	os.Exit(run(ctx, os.Environ(), os.Stdout, os.Stderr))
+	os.Exit(run(ctx, os.Environ(), os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// run is the program: 0 when it was asked to stop, 1 when it could not go on.
-func run(ctx context.Context, environ []string, stdout, stderr io.Writer) int {
+// usage is what an argument is answered with: there are none.
+const usage = `worker runs the workflows and activities of temporal-streaming: it trains models and drives streams.
+It takes no arguments; its settings come from the environment, and behind it from the local stack's file
+.devstack/env. "starter doctor" checks them. End it with SIGTERM: it commits, hands its shards over, and exits.
+`
+
+// run is the program: 0 when it was asked to stop, 1 when it could not go on, 2 when it was given arguments.
+func run(ctx context.Context, environ, args []string, stdout, stderr io.Writer) int {
+	if len(args) == 1 && slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	}
+	if len(args) > 0 {
+		fmt.Fprintf(stderr, "worker: it takes no arguments, and got %q\n%s", args, usage)
+		return 2
+	}
 	cfg, err := config.Load(environ)
 	if err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
@@ -121,41 +134,6 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 // orphanTime is how long a loop runs on after the budget of its last segment when
 // nobody drives it: as long as Temporal may be away without a gap in the stream.
 const orphanTime = 10 * time.Minute
-
-// pollers are new workers for the task queues of this process.
-func (p *process) pollers() (workers []worker.Worker) {
-	t, s := p.training, p.streams
-	// Fits take all cores they get, so one at a time; the details of a heartbeat go out
-	// twice a second, so that people see progress, a cancelled attempt hears of it, and a
-	// worker that died is missed soon.
-	options := worker.Options{
-		Identity: p.identity, WorkerStopTimeout: p.cfg.Worker.Drain, MaxHeartbeatThrottleInterval: 500 * time.Millisecond,
-		StickyScheduleToStartTimeout: 500 * time.Millisecond,
-	}
-	train := options
-	train.MaxConcurrentActivityExecutionSize = 1
-	own := options
-	own.DisableWorkflowWorker = true
-	for _, w := range []struct {
-		queue   string
-		options worker.Options
-	}{{job.TrainQueue, train}, {job.StreamQueue, options}, {s.Queue, own}} {
-		it := worker.New(p.temporal, w.queue, w.options)
-		switch w.queue {
-		case job.TrainQueue:
-			it.RegisterWorkflowWithOptions(workflows.Train, workflow.RegisterOptions{Name: job.TrainWorkflow})
-			it.RegisterWorkflowWithOptions(workflows.Search, workflow.RegisterOptions{Name: job.SearchWorkflow})
-			it.RegisterActivity(t)
-		case job.StreamQueue:
-			it.RegisterWorkflowWithOptions(workflows.Inference, workflow.RegisterOptions{Name: job.InferenceWorkflow})
-			it.RegisterActivity(s)
-		default:
-			it.RegisterActivity(s)
-		}
-		workers = append(workers, it)
-	}
-	return workers
-}
 
 // run works until ctx ends, then drains.
 func (p *process) run(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -122,15 +123,17 @@ type sending struct {
 	t    *testing.T
 	over chan struct{}
 	out  []byte
+	errs bytes.Buffer
 	err  error
 }
 
 // sending sends payments of some days in their order, so many times as fast as they were made.
 func (w *world) sending(pipeline, file, from, to, speed string) *sending {
 	w.t.Helper()
-	cmd := exec.CommandContext(w.t.Context(), filepath.Join(programs, "starter"), "send", pipeline, file, "--from", from, "--to", to, "--speed", speed, "--json")
-	cmd.Dir, cmd.Env = w.dir, w.environ()
+	cmd := exec.CommandContext(w.t.Context(), filepath.Join(programs, "starter"), "send", pipeline, file, "--from", from, "--to", to, "--speed", speed,
+		"--timeout", "30s", "--json") // of a broker that others keep busy
 	s := &sending{t: w.t, over: make(chan struct{})}
+	cmd.Dir, cmd.Env, cmd.Stderr = w.dir, w.environ(), &s.errs
 	go func() {
 		s.out, s.err = cmd.Output()
 		close(s.over)
@@ -146,7 +149,7 @@ func (s *sending) acknowledged() int64 {
 		Acknowledged int64 `json:"acknowledged"`
 	}
 	if s.err != nil {
-		s.t.Fatalf("send: %v", s.err)
+		s.t.Fatalf("send: %v: %s", s.err, s.errs.String())
 	}
 	if err := json.Unmarshal(s.out, &sent); err != nil || sent.Acknowledged < 1000 {
 		s.t.Fatalf("sent %+v, %v, in %s", sent, err, s.out)
