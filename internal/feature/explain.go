@@ -30,7 +30,7 @@ func Explain(d *pipeline.Definition, t Table, row int) ([]Explanation, error) {
 	if row < 0 || row >= len(t.Columns[0]) {
 		return nil, fmt.Errorf("explain row %d: the table has %d rows", row, len(t.Columns[0]))
 	}
-	e := explainer{spec: SpecOf(d), program: program, table: t, row: row}
+	e := explainer{spec: SpecOf(d), program: program, table: t, row: row, line: program.timeline(&t)}
 	values, err := e.values()
 	if err != nil {
 		return nil, err
@@ -48,15 +48,16 @@ type explainer struct {
 	program *Program
 	table   Table
 	row     int
+	line    Timeline
 	before  []int     // rows in event order up to the row, which is the last
 	x       []float64 // their features
 }
 
 // values replays the rows up to the one that is explained, of its keys only, and returns that one's features.
 func (e *explainer) values() ([]float64, error) {
-	wanted, line := e.related(), e.program.timeline(&e.table)
-	for place := range line.rows {
-		row := line.Row(place)
+	wanted := e.related()
+	for place := range e.line.rows {
+		row := e.line.Row(place)
 		if wanted[row] {
 			e.before = append(e.before, row)
 		}
@@ -135,10 +136,11 @@ func (e *explainer) window(f Input) (string, []int) {
 	times := e.table.Columns[stage.time]
 	end := times[e.row] - float64(f.ShiftMS)/1000
 	start := end - float64(f.WindowMS)/1000
-	before := f.Before || f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean || f.Aggregate == pipeline.TimeSinceLast && f.ShiftMS == 0
-	var places []int // in e.before
+	compares := f.Aggregate == pipeline.ZScore || f.Aggregate == pipeline.RatioToMean || f.Aggregate == pipeline.TimeSinceLast && f.ShiftMS == 0
+	others := f.Before || compares && f.Rows > 0 // the record itself is left out
+	var places []int                             // in e.before
 	for place, i := range e.before {
-		if e.same(i, stage.key) && times[i] <= end && (f.Rows > 0 || f.WindowMS == 0 || times[i] > start) && !(before && f.Rows > 0 && i == e.row) {
+		if e.same(i, stage.key) && times[i] <= end && (f.Rows > 0 || f.WindowMS == 0 || times[i] > start) && !(others && i == e.row) {
 			places = append(places, place)
 		}
 	}
@@ -169,6 +171,9 @@ func (e *explainer) window(f Input) (string, []int) {
 		within = fmt.Sprintf("in (the first record, %s]", instant(end))
 	}
 	how := fmt.Sprintf("%s, %s %s, %s: %d records", what, f.Key, e.keyText(stage), within, len(rows))
+	if len(rows) == 1 {
+		how = strings.TrimSuffix(how, "s")
+	}
 	if f.Where != nil {
 		how += f.Where.String()
 	}
@@ -178,16 +183,25 @@ func (e *explainer) window(f Input) (string, []int) {
 	if f.MinRecords > 1 {
 		how += fmt.Sprintf(", none below %d", f.MinRecords)
 	}
-	if before {
+	switch {
+	case compares:
 		how += ", compared with those before the record"
+	case f.Before:
+		how += ", the record itself left out"
 	}
 	return how, rows
 }
 
-// known says whether a row's label counts for the explained one.
+// known says whether a row's label counts for the explained one: on its timeline, it comes before.
 func (e *explainer) known(i int) bool {
-	at := e.table.Columns[e.program.stages[0].time][e.row]
-	return e.table.Labels != nil && (e.table.KnownAt == nil || e.table.KnownAt[i] <= at)
+	switch line := &e.line; {
+	case line.labels == nil || line.labels[i] == Unknown:
+		return false
+	case line.known == nil: // the window's shift leaves out what is not due
+		return true
+	default:
+		return i != e.row && line.known[i] <= line.times[e.row]
+	}
 }
 
 // meets says whether a row meets a condition, from the features that the engine has computed of it.
