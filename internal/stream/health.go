@@ -34,7 +34,7 @@ type health struct {
 func newHealth() health {
 	return health{
 		faults: map[Fault]int64{}, warned: map[Fault]time.Time{},
-		lookout: lookout{withheld: map[string]*still{}, seized: map[int32]*still{}},
+		lookout: lookout{withheld: map[ground]*still{}, seized: map[ground]*still{}},
 	}
 }
 

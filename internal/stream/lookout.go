@@ -17,12 +17,19 @@ import (
 // others, and sees no end that it is behind. So the brokers are asked where the partitions
 // stand, past the client's own idea of it.
 
-// standing is where a partition stands.
-type standing struct {
+// ground is a partition of any topic.
+type ground struct {
 	topic     string
 	partition int32
-	stable    int64 // the last stable offset: readers of committed records see what is before it
-	end       int64
+}
+
+func (g ground) String() string { return fmt.Sprintf("%s[%d]", g.topic, g.partition) }
+
+// standing is where a partition stands.
+type standing struct {
+	ground
+	stable int64 // the last stable offset: readers of committed records see what is before it
+	end    int64
 }
 
 const (
@@ -48,7 +55,7 @@ func (s *producer) lookOut(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		found, err := s.standings(ctx, admin)
+		found, err := standings(ctx, admin, s.watched())
 		if err != nil {
 			s.Logger.Debug("look where partitions stand", "error", err)
 			continue
@@ -57,25 +64,29 @@ func (s *producer) lookOut(ctx context.Context) {
 	}
 }
 
-// standings are those of the partitions owned and of those of the output that the loop writes.
-func (s *producer) standings(ctx context.Context, admin *kafka.AdminClient) ([]standing, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookEvery)
-	defer cancel()
-	asked := map[kafka.TopicPartition]kafka.OffsetSpec{}
+// watched are the partitions owned, and those of the output that the loop writes.
+func (s *producer) watched() (places []ground) {
 	for _, p := range s.Partitions {
-		asked[kafka.TopicPartition{Topic: &s.Topic, Partition: p}] = kafka.LatestOffsetSpec
+		places = append(places, ground{s.Topic, p})
 		if n := s.sizes[toOutput]; n > 0 {
-			asked[kafka.TopicPartition{Topic: &s.Output, Partition: p % n}] = kafka.LatestOffsetSpec
+			places = append(places, ground{s.Output, p % n})
 		}
 	}
-	type place struct {
-		topic     string
-		partition int32
+	return places
+}
+
+// standings asks the brokers where partitions stand.
+func standings(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
+	defer cancel()
+	asked := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, at := range places {
+		asked[kafka.TopicPartition{Topic: &at.topic, Partition: at.partition}] = kafka.LatestOffsetSpec
 	}
-	found := map[place]*standing{}
+	found := map[ground]*standing{}
 	// The stable offset first: an end that is asked for before it may lie below it.
 	for _, level := range []kafka.IsolationLevel{kafka.IsolationLevelReadCommitted, kafka.IsolationLevelReadUncommitted} {
-		answer, err := admin.ListOffsets(ctx, asked, kafka.SetAdminIsolationLevel(level), kafka.SetAdminRequestTimeout(lookEvery))
+		answer, err := admin.ListOffsets(ctx, asked, kafka.SetAdminIsolationLevel(level), kafka.SetAdminRequestTimeout(answerTimeout))
 		if err != nil {
 			return nil, err
 		}
@@ -83,9 +94,9 @@ func (s *producer) standings(ctx context.Context, admin *kafka.AdminClient) ([]s
 			if info.Error.Code() != kafka.ErrNoError {
 				return nil, fmt.Errorf("%s[%d]: %w", *at.Topic, at.Partition, info.Error)
 			}
-			key := place{*at.Topic, at.Partition}
+			key := ground{*at.Topic, at.Partition}
 			if level == kafka.IsolationLevelReadCommitted {
-				found[key] = &standing{topic: key.topic, partition: key.partition, stable: int64(info.Offset)}
+				found[key] = &standing{ground: key, stable: int64(info.Offset)}
 			} else if it := found[key]; it != nil {
 				it.end = int64(info.Offset)
 			}
@@ -101,8 +112,8 @@ func (s *producer) standings(ctx context.Context, admin *kafka.AdminClient) ([]s
 // lookout is what a loop makes of the looks. It counts looks, and not time, so that clocks may
 // step and brokers may be away.
 type lookout struct {
-	withheld map[string]*still // by partition of any topic, of its stable offset
-	seized   map[int32]*still  // by partition owned, of the client's position
+	withheld map[ground]*still // of stable offsets
+	seized   map[ground]*still // of the client's positions in the partitions owned
 }
 
 // still counts for how many looks an offset has stood.
@@ -112,7 +123,7 @@ type still struct {
 }
 
 // stands notes an offset that should move, and answers for how many looks it has not.
-func stands[K comparable](of map[K]*still, key K, at int64, should bool) int {
+func stands(of map[ground]*still, key ground, at int64, should bool) int {
 	it := of[key]
 	if it == nil || it.at != at || !should {
 		it = &still{at: at}
@@ -133,8 +144,8 @@ func (l *Loop) stand(found []standing) error {
 	o := &l.health.lookout
 	var withheld []string
 	for _, s := range found {
-		if stands(o.withheld, fmt.Sprintf("%s[%d]", s.topic, s.partition), s.stable, s.stable < s.end) >= withheldLooks {
-			withheld = append(withheld, fmt.Sprintf("%s[%d] stands at %d of %d", s.topic, s.partition, s.stable, s.end))
+		if stands(o.withheld, s.ground, s.stable, s.stable < s.end) >= withheldLooks {
+			withheld = append(withheld, fmt.Sprintf("%s stands at %d of %d", s.ground, s.stable, s.end))
 		}
 	}
 	l.health.withheld = ""
@@ -158,7 +169,7 @@ func (l *Loop) seized(found []standing) error {
 			continue
 		}
 		next, queued := reading.position(s.topic, s.partition)
-		if stands(l.health.lookout.seized, s.partition, next, next < s.stable && queued == 0) < seizedLooks {
+		if stands(l.health.lookout.seized, s.ground, next, next < s.stable && queued == 0) < seizedLooks {
 			continue
 		}
 		clear(l.health.lookout.seized)

@@ -23,7 +23,7 @@ func TestPartitionThatTheClientHasForgottenReplacesItsClients(t *testing.T) {
 	l := loopOver(t, newFake([]int32{0, 1}), nil)
 	for look := range int64(seizedLooks) {
 		l.seen(fetching(partitionStatistics{Next: 100 + 10*look}, partitionStatistics{Next: 7}))
-		err := l.stand([]standing{{"in", 0, 110 + 10*look, 110 + 10*look}, {"in", 1, 20 + look, 20 + look}})
+		err := l.stand([]standing{{ground{"in", 0}, 110 + 10*look, 110 + 10*look}, {ground{"in", 1}, 20 + look, 20 + look}})
 		switch last := look == seizedLooks-1; {
 		case !last && err != nil:
 			t.Fatalf("look %d: %v", look, err)
@@ -33,7 +33,7 @@ func TestPartitionThatTheClientHasForgottenReplacesItsClients(t *testing.T) {
 			t.Errorf("says %q", l.health.stuck)
 		}
 	}
-	if err := l.stand([]standing{{"in", 1, 24, 24}}); err != nil {
+	if err := l.stand([]standing{{ground{"in", 1}, 24, 24}}); err != nil {
 		t.Errorf("the new client is given no time: %v", err)
 	}
 }
@@ -56,7 +56,7 @@ func TestPartitionThatIsNotFetchedForAReasonIsNotForgotten(t *testing.T) {
 			l.seen(fetching(c.at))
 		}
 		for range 3 * seizedLooks {
-			if err := l.stand([]standing{{"in", 0, 20, 25}}); err != nil {
+			if err := l.stand([]standing{{ground{"in", 0}, 20, 25}}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -68,7 +68,7 @@ func TestStableOffsetThatStandsIsToldUntilItMoves(t *testing.T) {
 	told := func() string { return l.progress(l.Now()).Stuck }
 	look := func(stable, end int64) {
 		t.Helper()
-		if err := l.stand([]standing{{"out", 0, stable, end}, {"out", 1, 5, 5}}); err != nil {
+		if err := l.stand([]standing{{ground{"out", 0}, stable, end}, {ground{"out", 1}, 5, 5}}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -40,7 +40,7 @@ func newSession(l *Loop, src source, snk sink) *session {
 }
 
 // open takes the partitions over. The order matters. First init: it fences the
-// predecessor and completes or aborts its transaction. Only then are committed offsets
+// predecessor and completes or aborts its transaction, all of it (sweep). Only then are committed offsets
 // final, because nobody but us can move them any more. Read before init, they could be
 // overtaken by a commit of the predecessor, and its records would be scored twice.
 func (s *session) open(ctx context.Context) error {

@@ -1,0 +1,172 @@
+package stream
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"hash/crc32"
+	"io"
+	"net"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+)
+
+// TestRecordsThatTheEndOfTheirTransactionHasMissedAreAborted leaves records in the output as a
+// broker did that died: of the stream's own producer, and of no transaction that its
+// coordinator knows. Whoever takes the partitions over, to run or to retire the owner, ends
+// them. Otherwise they would hide all that follows, until a commit of the same producer made
+// results of them.
+func TestRecordsThatTheEndOfTheirTransactionHasMissedAreAborted(t *testing.T) {
+	t.Parallel()
+	o := topics(t, broker(t), 2)
+	trusting(t, o.Kafka)
+	const n = 500
+	preload(t, o.Kafka, o.Topic, 0, n)
+	all, committed := isolated(t, o.Kafka, "read_uncommitted"), isolated(t, o.Kafka, "read_committed")
+	hidden := func() int64 { return logEnd(t, all, o.Output, 1) - logEnd(t, committed, o.Output, 1) }
+	forgotten := func() {
+		t.Helper()
+		id, epoch := identity(t, o)
+		produceUnknown(t, o.Kafka.Brokers, o.Output, 1, TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions), id, epoch)
+		if hidden() == 0 {
+			t.Fatal("the record is of no open transaction; there is nothing to end")
+		}
+	}
+	forgotten()
+	if err := Retire(within(t, time.Minute), o, 1); err != nil {
+		t.Fatal(err)
+	}
+	if h := hidden(); h != 0 {
+		t.Errorf("the owner was retired, and %d offsets are hidden", h)
+	}
+	forgotten()
+	o.Orders.Generation = 1
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "all is scored", func(p Progress) bool { return p.Records == n })
+	r.stop()
+	if got := r.wait(t, 10*time.Second); got.err != nil {
+		t.Fatal(got.err)
+	}
+	wantOnce(t, o.Kafka, o.Output, n)
+}
+
+// trusting has the broker take records of a producer without asking the transaction's coordinator.
+func trusting(t *testing.T, k Kafka) {
+	t.Helper()
+	err := withAdmin(within(t, time.Minute), k, func(a *kafka.AdminClient) error {
+		ctx := within(t, time.Minute)
+		md, err := a.GetMetadata(nil, false, 10_000)
+		if err != nil {
+			return err
+		}
+		for _, b := range md.Brokers {
+			entry := kafka.ConfigEntry{Name: "transaction.partition.verification.enable", Value: "false", IncrementalOperation: kafka.AlterConfigOpTypeSet}
+			found, err := a.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{{Type: kafka.ResourceBroker, Name: strconv.Itoa(int(b.ID)), Config: []kafka.ConfigEntry{entry}}})
+			if err != nil {
+				return err
+			}
+			for _, f := range found {
+				if f.Error.Code() != kafka.ErrNoError {
+					return f.Error
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// identity claims a loop's transactional id and answers which producer has it then.
+func identity(t *testing.T, o Options) (id int64, epoch int16) {
+	t.Helper()
+	p, err := kafka.NewProducer(o.Kafka.client("identity", kafka.ConfigMap{
+		"transactional.id": TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions), "statistics.interval.ms": 100, "go.logs.channel.enable": true,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	go discardLogs(p.Logs())
+	ctx := within(t, time.Minute)
+	if err := p.InitTransactions(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		select {
+		case e := <-p.Events():
+			var s struct {
+				EOS struct {
+					ID    int64 `json:"producer_id"`
+					Epoch int16 `json:"producer_epoch"`
+				} `json:"eos"`
+			}
+			if told, ok := e.(*kafka.Stats); !ok {
+				continue
+			} else if err := json.Unmarshal([]byte(told.String()), &s); err != nil {
+				t.Fatal(err)
+			}
+			if s.EOS.ID >= 0 {
+				return s.EOS.ID, s.EOS.Epoch
+			}
+		case <-ctx.Done():
+			t.Fatal("the client does not tell its producer id")
+		}
+	}
+}
+
+// produceUnknown sends a record of a transaction that was never begun: no client does that, so
+// the request (Produce, version 7) and its batch (version 2) are written here.
+func produceUnknown(t *testing.T, brokers, topic string, partition int32, transactional string, id int64, epoch int16) {
+	t.Helper()
+	be := binary.BigEndian
+	str := func(b []byte, s string) []byte { return append(be.AppendUint16(b, uint16(len(s))), s...) }
+
+	body := []byte{0, 0, 0, 1 /* null key */, 2, 'x', 0}   // attributes, times, a value of one byte, no headers
+	record := append([]byte{byte(2 * len(body))}, body...) // lengths are zigzag
+	now := uint64(time.Now().UnixMilli())
+	checked := be.AppendUint16(nil, 1<<4) // transactional
+	checked = be.AppendUint32(checked, 0)
+	checked = be.AppendUint64(be.AppendUint64(checked, now), now)
+	checked = be.AppendUint16(be.AppendUint64(checked, uint64(id)), uint16(epoch))
+	checked = be.AppendUint32(be.AppendUint32(checked, 0), 1) // first sequence, records
+	checked = append(checked, record...)
+	batch := be.AppendUint32(nil, ^uint32(0)) // leader epoch: unknown
+	batch = append(batch, 2)
+	batch = be.AppendUint32(batch, crc32.Checksum(checked, crc32.MakeTable(crc32.Castagnoli)))
+	batch = append(batch, checked...)
+	batch = append(be.AppendUint32(be.AppendUint64(nil, 0), uint32(len(batch))), batch...)
+
+	request := be.AppendUint16(be.AppendUint16(nil, 0), 7)
+	request = str(be.AppendUint32(request, 1), "test")
+	request = str(request, transactional)
+	request = be.AppendUint32(be.AppendUint16(request, ^uint16(0)), 10_000) // acks all, timeout
+	request = str(be.AppendUint32(request, 1), topic)
+	request = be.AppendUint32(be.AppendUint32(request, 1), uint32(partition))
+	request = append(be.AppendUint32(request, uint32(len(batch))), batch...)
+
+	var dialer net.Dialer
+	c, err := dialer.DialContext(within(t, 10*time.Second), "tcp", brokers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.Write(append(be.AppendUint32(nil, uint32(len(request))), request...)); err != nil {
+		t.Fatal(err)
+	}
+	size := make([]byte, 4)
+	if _, err := io.ReadFull(c, size); err != nil {
+		t.Fatal(err)
+	}
+	answer := make([]byte, be.Uint32(size))
+	if _, err := io.ReadFull(c, answer); err != nil {
+		t.Fatal(err)
+	}
+	at := 4 + 4 + 2 + len(topic) + 4 + 4 // correlation, topics, name, partitions, index
+	if code := int16(be.Uint16(answer[at:])); code != 0 {
+		t.Fatalf("the broker refuses the record: error code %d", code)
+	}
+}
