@@ -22,12 +22,12 @@ func (s *State) append(h []uint64, t int64) {
 
 	s.marks[markBefore] = mark{head, own}
 	s.marks[markAfter] = mark{head + 1, next}
+	// How many events have left a window since the record before is anybody's guess, a processor's too. So four at a time are
+	// counted without a branch. The record itself, which is later than any cut, ends the count before what is behind it.
 	places, marks := h[headerPlaces:], s.marks[markBounds:]
 	for j, distance := range s.stage.bounds {
 		cut := t - distance
 		place := places[j]
-		// How many events have left the window since the record before is anybody's guess, a processor's too. So four at a time are
-		// counted without a branch. The record itself, which is later than any cut, ends the count before what is behind it.
 		for {
 			first := notAfter(words[int(place&mask)*stride], cut)
 			second := first & notAfter(words[int((place+1)&mask)*stride], cut)
