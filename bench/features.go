@@ -29,7 +29,7 @@ const handbookFile = "../shared/data/handbook/transactions.parquet"
 func (b *bench) features(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench features", flag.ContinueOnError)
 	data := flags.String("data", filepath.Join(b.root, handbookFile), "the handbook's transactions as one Parquet file")
-	name := flags.String("pipeline", "transactions", "whose features: transactions has the book's 15, transactions-rich 88; polars computes the 15 only")
+	name := flags.String("pipeline", "transactions", "whose features: transactions has the book's 15, transactions-rich 28; polars computes the 15 only")
 	runs := flags.Int("runs", 5, "of each program; the fastest counts")
 	check := flags.Bool("check", false, "compare every feature of every transaction with polars', bit for bit; transactions-rich: of a tenth of the customers, with plain Python's")
 	peers := flags.Bool("peers", true, "run polars, too")

@@ -1,4 +1,4 @@
-"""The 88 features of transactions-rich, computed by plain Python: independently of this project, from the same file.
+"""The 28 features of transactions-rich, computed by plain Python: independently of this project, from the same file.
 
     rich.py TRANSACTIONS.parquet EVERY OUTPUT_DIRECTORY
 
@@ -11,7 +11,6 @@ Every window is looked up in the sorted times of a key, and what lies in it is t
 import array
 import bisect
 import json
-import math
 import pathlib
 import statistics
 import sys
@@ -20,7 +19,7 @@ import polars as pl
 
 DAY = 86400
 DELAY = 7 * DAY
-LIMIT = 2.5  # times the median, above which an amount is unusual
+UNUSUAL, EXTREME = 2.5, 3.5  # times what is usual for a card
 
 
 class Sums:
@@ -53,10 +52,6 @@ def against_mean(own, n, total):
     return float(own) * float(n) / float(total) if total else 0.0
 
 
-def deviation(n, total, squares):
-    return math.sqrt((n * squares - total * total) / (float(n) * float(n - 1))) if n > 1 else 0.0
-
-
 def share(frauds, n, smoothing=0.0):
     return frauds / (n + smoothing) if n else 0.0
 
@@ -70,103 +65,64 @@ def since(times, t, low, empty, first=False):
 
 
 def customer_features(f, key, t, cents):
-    """What the customer's history says; also whether the amount is unusual."""
+    """What the customer's history says; also whether the amount counts as usual."""
     c, n = key.sums_, len(key.sums_.times)  # the records before this one
     recent = key.cents[-50:]
     median = statistics.median(recent) / 100 if len(recent) >= 5 else 0.0
     to_median = ratio(cents / 100, median)
-    unusual = to_median > LIMIT
-    lows = {days: c.before(t - days * DAY) for days in (1, 3, 7, 14, 30)}
-    for days in (1, 7, 30):
-        low = lows[days]
-        f[f"AMOUNT_TO_EARLIER_{days}D"] = against_mean(cents, n - low, c.of("cents", low, n))
-    total, squares = c.of("cents", 0, n), c.of("squares", 0, n)
-    spread = deviation(n, total, squares)
-    f["AMOUNT_ZSCORE"] = (cents - total / n) / spread if spread > 0 else 0.0
+    usual = to_median <= UNUSUAL
+    to_usual = against_mean(cents, c.of("usual", 0, n), c.of("usual_cents", 0, n))
     f["CUSTOMER_MEDIAN_50"] = median
     f["AMOUNT_TO_MEDIAN"] = to_median
-    f["AMOUNT_TO_USUAL"] = against_mean(cents, c.of("usual", 0, n), c.of("usual_cents", 0, n))
-    f["PREVIOUS_TO_MEDIAN"] = key.previous
-    f["CUSTOMER_SINCE_LAST"] = since(c.times, t, t - 30 * DAY, 30 * DAY)
-    f["CUSTOMER_SINCE_UNUSUAL"] = since(key.unusual, t, t - 30 * DAY, 30 * DAY)
-    c.add(t, cents=cents, squares=cents * cents, usual=not unusual, usual_cents=0 if unusual else cents)
+    f["AMOUNT_TO_USUAL"] = to_usual
+    for name, times in (("UNUSUAL", key.unusual), ("EXTREME", key.extreme)):
+        f[f"CUSTOMER_SINCE_{name}"] = since(times, t, t - 30 * DAY, 30 * DAY)
+    c.add(t, usual=usual, usual_cents=cents if usual else 0)
     key.cents.append(cents)
-    key.previous = to_median
-    if unusual:
-        key.unusual.append(t)
-    n += 1
-    for days in (1, 7, 30):
-        count, total = n - lows[days], c.of("cents", lows[days], n)
-        f[f"CUSTOMER_ID_NB_TX_{days}DAY_WINDOW"] = float(count)
-        f[f"CUSTOMER_ID_AVG_AMOUNT_{days}DAY_WINDOW"] = total / (count * 100.0)
-        f[f"AMOUNT_TO_AVG_{days}D"] = ratio(cents / 100, f[f"CUSTOMER_ID_AVG_AMOUNT_{days}DAY_WINDOW"])
-        if days > 1:
-            f[f"CUSTOMER_STD_{days}D"] = deviation(count, total, c.of("squares", lows[days], n)) / 100
-    f["CUSTOMER_NB_1D_TO_7D"] = ratio(f["CUSTOMER_ID_NB_TX_1DAY_WINDOW"], f["CUSTOMER_ID_NB_TX_7DAY_WINDOW"])
-    f["CUSTOMER_NB_7D_TO_30D"] = ratio(f["CUSTOMER_ID_NB_TX_7DAY_WINDOW"], f["CUSTOMER_ID_NB_TX_30DAY_WINDOW"])
-    for days, low in lows.items():
-        f[f"CUSTOMER_UNUSUAL_{days}D"] = float(n - low - c.of("usual", low, n))
-    f["CUSTOMER_FIRST_UNUSUAL"] = since(key.unusual, t, t - 14 * DAY, 14 * DAY, first=True)
-    return unusual
+    for name, times, limit, windows in (("UNUSUAL", key.unusual, UNUSUAL, (1, 3, 7, 14, 30)), ("EXTREME", key.extreme, EXTREME, (3, 7, 14, 30))):
+        if to_usual > limit:
+            times.append(t)
+        for days in windows:
+            f[f"CUSTOMER_{name}_{days}D"] = float(len(times) - bisect.bisect_right(times, t - days * DAY))
+        f[f"CUSTOMER_FIRST_{name}"] = since(times, t, t - 14 * DAY, 14 * DAY, first=True)
+    return usual
 
 
 def known_frauds(f, key, t, fraud):
     c = key.sums_
     c.sums.setdefault("fraud", [0]).append(c.sums.get("fraud", [0])[-1] + fraud)
     high = c.before(t - DELAY)
-    for days in (1, 3, 7, 14):
+    for days in (7, 14):
         f[f"CUSTOMER_FRAUDS_{days}D"] = float(c.of("fraud", c.before(t - DELAY - days * DAY), high))
 
 
-def terminal_features(f, key, t, cents, unusual, fraud):
-    s, n = key.sums_, len(key.sums_.times)
-    for days in (7, 30):
-        low = s.before(t - days * DAY)
-        f[f"AMOUNT_TO_TERMINAL_{days}D"] = against_mean(cents, n - low, s.of("cents", low, n))
-    f["TERMINAL_SINCE_LAST"] = since(s.times, t, t - 30 * DAY, 30 * DAY)
-    s.add(t, cents=cents, usual=not unusual, fraud=fraud, usual_fraud=fraud and not unusual)
+def terminal_features(f, key, t, usual, fraud):
+    s = key.sums_
+    s.add(t, fraud=fraud, usual=usual, usual_fraud=fraud and usual)
     key.frauds.append(fraud)
-    n += 1
-    for days in (1, 7):
-        low = s.before(t - days * DAY)
-        f[f"TERMINAL_NB_{days}D"] = float(n - low)
-        f[f"TERMINAL_UNUSUAL_{days}D"] = float(n - low - s.of("usual", low, n))
     high = s.before(t - DELAY)
-    for days in (1, 7, 30):
+    for days in (3, 7, 14, 28):
         low = s.before(t - DELAY - days * DAY)
-        f[f"TERMINAL_ID_NB_TX_{days}DAY_WINDOW"] = float(high - low)
-        f[f"TERMINAL_ID_RISK_{days}DAY_WINDOW"] = share(s.of("fraud", low, high), high - low)
-    for days in (1, 3, 7, 14, 21, 28, None):
-        low = 0 if days is None else s.before(t - DELAY - days * DAY)
-        frauds, usual, usual_frauds = s.of("fraud", low, high), s.of("usual", low, high), s.of("usual_fraud", low, high)
-        window = "all" if days is None else f"{days}d"
-        f[f"TERMINAL_RISK_{window}"] = share(frauds, high - low, 2.0)
-        f[f"TERMINAL_USUAL_RISK_{window}"] = share(usual_frauds, usual, 2.0)
-        if days is not None:
-            f[f"TERMINAL_FRAUDS_{days}D"] = float(frauds)
-            f[f"TERMINAL_GENUINE_{days}D"] = float(high - low - frauds)
-            f[f"TERMINAL_USUAL_FRAUDS_{days}D"] = float(usual_frauds)
+        f[f"TERMINAL_USUAL_RISK_{days}d"] = share(s.of("usual_fraud", low, high), s.of("usual", low, high), 2.0)
     low = s.before(t - DELAY - 60 * DAY)
     first = high
     while first > low and key.frauds[first - 1]:
         first -= 1
     f["TERMINAL_RUN"] = float(high - first)
     f["TERMINAL_RUN_AGE"] = float(t - s.times[first]) if first < high else 0.0
-    for name, wanted in (("FRAUD", 1), ("GENUINE", 0)):
-        last = high - 1
-        while last >= low and key.frauds[last] != wanted:
-            last -= 1
-        f[f"TERMINAL_SINCE_{name}"] = float(t - s.times[last] if last >= low else 67 * DAY)
+    last = high - 1
+    while last >= low and key.frauds[last]:
+        last -= 1
+    f["TERMINAL_SINCE_GENUINE"] = float(t - s.times[last] if last >= low else 67 * DAY)
     low = max(0, high - 3)
     f["TERMINAL_RISK_LAST_3"] = share(s.of("fraud", low, high), high - low)
-    f["TERMINAL_RISK_RISES"] = f["TERMINAL_RISK_7d"] - f["TERMINAL_RISK_28d"]
-    f["RISK_TIMES_AMOUNT"] = f["TERMINAL_RISK_28d"] * f["AMOUNT_TO_MEDIAN"]
+    f["RISK_TIMES_AMOUNT"] = f["TERMINAL_USUAL_RISK_28d"] * f["AMOUNT_TO_MEDIAN"]
 
 
 class Key:
     def __init__(self):
         self.sums_ = Sums()
-        self.cents, self.unusual, self.frauds, self.previous = [], [], [], 0.0
+        self.cents, self.unusual, self.extreme, self.frauds = [], [], [], []
 
 
 def main(path, every, directory):
@@ -177,15 +133,11 @@ def main(path, every, directory):
     rows = zip(moments, data["CUSTOMER_ID"].to_list(), data["TERMINAL_ID"].to_list(), data["TX_AMOUNT"].to_list(), data["TX_FRAUD"].to_list())
     for t, customer, terminal, amount, fraud in rows:
         cents = round(amount * 100)
-        f = {
-            "TX_AMOUNT": cents / 100,
-            "TX_DURING_WEEKEND": float((t // DAY + 3) % 7 >= 5),  # 1970-01-01 was a Thursday
-            "TX_DURING_NIGHT": float(t % DAY // 3600 <= 6),
-        }
+        f = {"TX_AMOUNT": cents / 100}
         holder = customers.setdefault(customer, Key())
-        unusual = customer_features(f, holder, t, cents)
+        usual = customer_features(f, holder, t, cents)
         known_frauds(f, holder, t, fraud)
-        terminal_features(f, terminals.setdefault(terminal, Key()), t, cents, unusual, fraud)
+        terminal_features(f, terminals.setdefault(terminal, Key()), t, usual, fraud)
         for name, v in f.items():
             wanted.setdefault(name, array.array("d")).append(v)
     for name, values in wanted.items():
