@@ -215,7 +215,7 @@ func (w *world) threeStages(worker *workerProcess) *workerProcess {
 	w.t.Helper()
 	const pipeline = "transactions-rich"
 	simulated := w.trained(pipeline, 60_000)
-	data, from, to := handbook(w.t, simulated, "2018-07-25", "2018-08-03", "2018-05-31")
+	data, from, to := handbook(w.t, simulated, "2018-07-25", "2018-08-03", "2018-05-10")
 	sending := w.sending(pipeline, data, from, to, "86400x")
 	select {
 	case <-sending.over:
