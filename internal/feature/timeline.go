@@ -21,7 +21,7 @@ type Moment struct {
 //     counts for them. Labels of one time are in the order of their rows.
 //   - Where the pipeline waits for a delay instead, a label comes right behind its row: the features count it once the delay is over.
 type Timeline struct {
-	times  []float64 // by row; nil where no stage looks at the past, and order does not matter
+	times  []float64 // by row; nil where no feature has a history: then the order of the table stays
 	order  []int     // rows in event order; nil: as the table has them
 	known  []float64 // by row, when its label arrives, never before the row; nil where labels do not arrive apart
 	labels []Label   // by row; nil where no stage looks at them
