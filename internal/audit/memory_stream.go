@@ -17,6 +17,7 @@ const memoryPartitions = 3
 type memoryStream struct {
 	bundle *score.Bundle
 	table  feature.Table // which is sent
+	rows   []int         // their numbers in the data set
 	schema *record.Schema
 	id     int // column
 	stages []*score.StageEngine
@@ -29,13 +30,13 @@ type memoryStream struct {
 	report Rehearsal
 }
 
-func newMemoryStream(bundle *score.Bundle, table feature.Table) (*memoryStream, error) {
+func newMemoryStream(bundle *score.Bundle, table feature.Table, rows []int) (*memoryStream, error) {
 	d := bundle.Definition
 	schema, err := feature.Schema(d.StreamSchema())
 	if err != nil {
 		return nil, err
 	}
-	s := &memoryStream{bundle: bundle, table: table, schema: schema, sent: map[coordinates]int{}, said: map[int]prediction{}}
+	s := &memoryStream{bundle: bundle, table: table, rows: rows, schema: schema, sent: map[coordinates]int{}, said: map[int]prediction{}}
 	s.id, _ = schema.Index(d.ID)
 	planned := d.Stages()
 	var targets []score.Target
@@ -159,8 +160,18 @@ func (s *memoryStream) process(stage int, m record.Message) error {
 			row := s.sent[coordinates{p.Partition, int32(p.Row), p.Offset}]
 			s.said[row] = prediction{features: p.Features, probability: p.Probability}
 		case score.KindDeadLetter:
-			s.found("dead letter", -1, string(result.Reason), result.Detail)
+			s.found("dead letter", s.rowOf(stage, &m), string(result.Reason), result.Detail)
 		}
 	}
 	return nil
+}
+
+// rowOf is the row that a message of a stage's topic is of.
+func (s *memoryStream) rowOf(stage int, m *record.Message) int {
+	at := coordinates{partition: m.Partition, offset: m.Offset}
+	if stage > 0 {
+		partition, offset, row, _ := s.stages[stage].Origin(m.Value)
+		at = coordinates{partition, int32(row), offset}
+	}
+	return s.sent[at]
 }

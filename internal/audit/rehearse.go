@@ -55,14 +55,14 @@ func rehearse(ctx context.Context, bundle *score.Bundle, table feature.Table, mo
 	if err != nil {
 		return Rehearsal{}, err
 	}
-	stream, err := newMemoryStream(bundle, first)
+	stream, err := newMemoryStream(bundle, first, rows)
 	if err != nil {
 		return Rehearsal{}, err
 	}
 	if err := stream.play(ctx, program); err != nil {
 		return Rehearsal{}, err
 	}
-	return stream.compare(want, rows), nil
+	return stream.compare(want), nil
 }
 
 // trained is what training computes of each row.
@@ -83,19 +83,19 @@ func trained(bundle *score.Bundle, program *feature.Program, table feature.Table
 	return want, nil
 }
 
-// compare holds what the stream has said of each row against what training says. rows are their numbers in the data set.
-func (s *memoryStream) compare(want []prediction, rows []int) Rehearsal {
+// compare holds what the stream has said of each row against what training says.
+func (s *memoryStream) compare(want []prediction) Rehearsal {
 	out := &s.report
-	out.Model, out.Version, out.Stages, out.Rows = s.bundle.Name, s.bundle.Version, len(s.stages), int64(len(rows))
+	out.Model, out.Version, out.Stages, out.Rows = s.bundle.Name, s.bundle.Version, len(s.stages), int64(len(want))
 	for row, w := range want {
 		got, scored := s.said[row]
 		switch {
 		case !scored:
 			out.Missing++
-			s.found("missing", rows[row], "no prediction", decimal(w.probability))
+			s.found("missing", row, "no prediction", decimal(w.probability))
 		case got.features != w.features || got.probability != w.probability:
 			out.Different++
-			s.found("prediction", rows[row], "the stream: features "+got.features+", "+decimal(got.probability),
+			s.found("prediction", row, "the stream: features "+got.features+", "+decimal(got.probability),
 				"training: features "+w.features+", "+decimal(w.probability))
 		}
 	}
@@ -104,6 +104,6 @@ func (s *memoryStream) compare(want []prediction, rows []int) Rehearsal {
 
 func (s *memoryStream) found(what string, row int, was, is string) {
 	if len(s.report.Differences) < fewDifferences {
-		s.report.Differences = append(s.report.Differences, Difference{what, fmt.Sprint("row ", row), was, is})
+		s.report.Differences = append(s.report.Differences, Difference{what, fmt.Sprint("row ", s.rows[row]), was, is})
 	}
 }

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -104,6 +105,21 @@ func TestRehearsalGivesTheBitsOfTraining(t *testing.T) {
 	}
 }
 
+// A text that a message may not have is a dead letter of the stream, and training takes it: the rehearsal names the row of the data set.
+func TestARehearsalNamesTheRowThatTheStreamRefuses(t *testing.T) {
+	b := bundleOf(t, "flights")
+	table := tableOf(t, b, 300)
+	column := slices.IndexFunc(b.Definition.StreamSchema(), func(c pipeline.Column) bool { return c.Type == pipeline.Text && c.Name != b.Definition.ID })
+	table.Columns[column][123] = table.Texts.Add(bytes.Repeat([]byte("x"), 2000))
+	r, err := Rehearse(t.Context(), b, table, 300)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Passed() || r.Missing != 1 || len(r.Differences) == 0 || r.Differences[0].What != "dead letter" || r.Differences[0].Record != "row 123" {
+		t.Errorf("%+v", r)
+	}
+}
+
 // Histories that were filled from the first half of a table are those of a stream that has read it: the second half is scored with the
 // bits of training, whichever way labels come to be known.
 func TestAStreamGoesOnFromABackfillWithTheBitsOfTraining(t *testing.T) {
@@ -123,7 +139,7 @@ func TestAStreamGoesOnFromABackfillWithTheBitsOfTraining(t *testing.T) {
 			t.Fatal(err)
 		}
 		half := table.Pick(rows.Rows(1500))
-		stream, err := newMemoryStream(b, table)
+		stream, err := newMemoryStream(b, table, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
