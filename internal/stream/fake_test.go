@@ -28,10 +28,11 @@ type fakeKafka struct {
 	offsets    []mark              // committed
 	faults     map[string][]string // by call: the errors that its next calls answer; "" is none
 	visible    []string
-	idle       func()  // called when everything was polled and nothing is in hand
-	largest    int     // records above it are refused at commit; 0: none
-	seized     bool    // polls yield nothing, though records are there
-	proven     []int64 // what the results say of each partition; nil: there are none any more
+	idle       func()          // called when everything was polled and nothing is in hand
+	largest    int             // records above it are refused at commit; 0: none
+	seized     bool            // polls yield nothing, though records are there
+	proven     []int64         // what the results say of each partition; nil: there are none any more
+	gone       map[int32]int64 // what leftovers answers, once
 }
 
 func newFake(parts []int32) *fakeKafka {
@@ -194,6 +195,12 @@ func (s *fakeSink) init(context.Context) error {
 	return err
 }
 
+func (s *fakeSink) leftovers(context.Context) (map[int32]int64, error) {
+	gone := s.gone
+	s.gone = nil
+	return gone, s.fault("leftovers")
+}
+
 func (s *fakeSink) begin() error {
 	s.open, s.pending, s.largest = true, nil, 0
 	s.say("begin")
@@ -254,10 +261,11 @@ func (s *fakeSink) close() {}
 // blackHole is a sink that takes everything.
 type blackHole struct{}
 
-func (blackHole) init(context.Context) error                      { return nil }
-func (blackHole) begin() error                                    { return nil }
-func (blackHole) send(context.Context, []outgoing) error          { return nil }
-func (blackHole) commit(context.Context, []int64, []string) error { return nil }
-func (blackHole) clear(context.Context) error                     { return nil }
-func (blackHole) abort(context.Context)                           {}
-func (blackHole) close()                                          {}
+func (blackHole) init(context.Context) error                         { return nil }
+func (blackHole) leftovers(context.Context) (map[int32]int64, error) { return nil, nil }
+func (blackHole) begin() error                                       { return nil }
+func (blackHole) send(context.Context, []outgoing) error             { return nil }
+func (blackHole) commit(context.Context, []int64, []string) error    { return nil }
+func (blackHole) clear(context.Context) error                        { return nil }
+func (blackHole) abort(context.Context)                              {}
+func (blackHole) close()                                             {}

@@ -114,6 +114,7 @@ func standings(ctx context.Context, admin *kafka.AdminClient, places []ground) (
 type lookout struct {
 	withheld map[ground]*still // of stable offsets
 	seized   map[ground]*still // of the client's positions in the partitions owned
+	read     *statistics       // by which those were looked at last
 }
 
 // still counts for how many looks an offset has stood.
@@ -164,6 +165,10 @@ func (l *Loop) seized(found []standing) error {
 		clear(l.health.lookout.seized)
 		return nil
 	}
+	if reading == l.health.lookout.read {
+		return nil // the client has not said anything new
+	}
+	l.health.lookout.read = reading
 	for _, s := range found {
 		if s.topic != l.Topic {
 			continue

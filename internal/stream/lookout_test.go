@@ -52,10 +52,10 @@ func TestPartitionThatIsNotFetchedForAReasonIsNotForgotten(t *testing.T) {
 	} {
 		l := loopOver(t, newFake([]int32{0}), nil)
 		l.orders = c.orders
-		if c.at.Next > 0 {
-			l.seen(fetching(c.at))
-		}
 		for range 3 * seizedLooks {
+			if c.at.Next > 0 {
+				l.seen(fetching(c.at))
+			}
 			if err := l.stand([]standing{{ground{"in", 0}, 20, 25}}); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -20,23 +20,25 @@ const pendingAfter = 6 * time.Second
 // their end was lost on the way when the broker died, or the coordinator has not read it
 // (behind.go), and nobody would ever end them. They count for nothing, since the transaction that they belong to has ended
 // without them; the end of any transaction of the same id clears them away.
-func (s *session) readOffsets(ctx context.Context) ([]mark, error) {
+//
+// cleared tells that such offsets were dropped: their results may stand nevertheless.
+func (s *session) readOffsets(ctx context.Context) (marks []mark, cleared bool, err error) {
 	within, cancel := context.WithTimeout(ctx, pendingAfter)
-	marks, err := s.src.committed(within)
+	marks, err = s.src.committed(within)
 	expired := within.Err() != nil
 	cancel()
 	if err == nil || !expired || ctx.Err() != nil {
-		return marks, err
+		return marks, false, err
 	}
 	s.Logger.Warn("the group's offsets cannot be read although our transactions have ended; clearing what they may have left pending",
 		slog.String("group", s.Group), slog.Any("error", err))
 	if err := s.snk.clear(ctx); err != nil {
-		return nil, fmt.Errorf("clear pending offsets: %w", err)
+		return nil, false, fmt.Errorf("clear pending offsets: %w", err)
 	}
 	again, cancel := context.WithTimeout(ctx, pendingAfter)
 	defer cancel()
 	if marks, err = s.src.committed(again); err == nil || again.Err() == nil {
-		return marks, err
+		return marks, true, err
 	}
 	// The coordinator itself has lost track (behind.go): chaos saw it call offsets pending for
 	// which its log held the end of every transaction. Whoever might still commit is fenced: our
@@ -44,7 +46,8 @@ func (s *session) readOffsets(ctx context.Context) ([]mark, error) {
 	// old is not believed.
 	s.Logger.Warn("the group's coordinator takes transactions for open that have ended; going on at what it says is committed",
 		slog.String("group", s.Group), slog.String("do", "restart the broker that coordinates the group when it suits"))
-	return s.src.unstable(ctx)
+	marks, err = s.src.unstable(ctx)
+	return marks, true, err
 }
 
 // unstable asks as a reader does who does not mind open transactions.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"temporal-streaming/internal/record"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -58,6 +59,29 @@ func begins(t *testing.T, lost bool) {
 		f.idle = stop
 		if c, err := l.Run(ctx); err != nil || c.Partitions[0].Next != 0 {
 			t.Errorf("Run answered %+v, %v; want it to have begun", c, err)
+		}
+	})
+}
+
+// TestResultsOfOffsetsThatWereClearedAwayStand: the results of a transaction were told, and its offsets not.
+func TestResultsOfOffsetsThatWereClearedAwayStand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &pendingOffsets{fakeKafka: newFake([]int32{0})}
+		f.offsets[0], f.proven = mark{next: 0, note: note{Format: 1}}, []int64{2}
+		for i := range int64(3) {
+			f.add(record.Message{Offset: i, Timestamp: 1, Key: []byte("a"), Value: []byte(`{"Amount":1}`)})
+		}
+		l, err := NewLoop(Options{
+			Kafka: Kafka{Brokers: "memory"}, Pipeline: "tiny", Topic: "in", Output: "out", Partitions: f.parts, StillOwner: owner(true),
+		}, engine(t, "in", time.Now))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.wire = f
+		ctx, stop := context.WithCancel(t.Context())
+		f.idle = stop
+		if c, err := l.Run(ctx); err != nil || c.Records != 1 || c.Partitions[0].Next != 3 {
+			t.Errorf("Run answered %+v, %v; want the third record scored, and no other again", c, err)
 		}
 	})
 }

@@ -105,11 +105,6 @@ func (s *producer) init(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.Delivery == ExactlyOnce {
-		if err := s.sweep(ctx); err != nil {
-			return err
-		}
-	}
 	looking, blind := context.WithCancel(context.WithoutCancel(ctx))
 	s.blind, s.looked = blind, make(chan struct{})
 	go s.lookOut(looking)

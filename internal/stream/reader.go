@@ -65,7 +65,10 @@ func newReader(ctx context.Context, k Kafka, topic string, from Start) (*Reader,
 }
 
 // idleReader is a reader that no partition is assigned to yet.
-func idleReader(k Kafka, topic string) (*Reader, error) {
+func idleReader(k Kafka, topic string) (*Reader, error) { return readerOf(k, topic, "read_committed") }
+
+// readerOf is an idle reader of an isolation level.
+func readerOf(k Kafka, topic, level string) (*Reader, error) {
 	if err := k.Validate(); err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func idleReader(k Kafka, topic string) (*Reader, error) {
 		"group.id":                   "temporal-streaming.reader", // required by the client; never committed to
 		"enable.auto.commit":         false,
 		"enable.auto.offset.store":   false,
-		"isolation.level":            "read_committed",
+		"isolation.level":            level,
 		"auto.offset.reset":          "earliest", // a reader that fell behind retention shows what there is
 		"enable.partition.eof":       true,
 		"fetch.wait.max.ms":          50,

@@ -106,6 +106,8 @@ func (s *simSink) init(context.Context) error {
 	return nil
 }
 
+func (s *simSink) leftovers(context.Context) (map[int32]int64, error) { return nil, nil }
+
 func (s *simSink) begin() error {
 	s.pending = nil
 	return nil

@@ -53,6 +53,10 @@ type sink interface {
 	// init takes over from whoever used the transactional id before, and aborts what that
 	// one has left open.
 	init(ctx context.Context) error
+	// leftovers aborts what earlier transactions of the id have left open in output and dead
+	// letters behind their end, and answers the first offset of each partition owned whose
+	// result went with it. It comes after init and before begin.
+	leftovers(ctx context.Context) (gone map[int32]int64, err error)
 	begin() error
 	// send hands records over. They are copied, or on their way, when it returns.
 	send(ctx context.Context, records []outgoing) error

@@ -1,7 +1,9 @@
 package stream
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -18,40 +20,83 @@ import (
 // letters, as surely as from the offsets. They are read after init: nobody can add to them.
 
 // offsetsAtHand are the committed offsets. Where the broker answers older ones than are known,
-// the results are asked; changed tells that they knew better, and that their answer must be
-// committed, which also sets the broker's memory right.
+// or pending ones were cleared away, the results are asked; where results were taken back, their
+// records are scored again. changed tells that offsets must be committed, which also sets the
+// broker's memory right.
 func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool, err error) {
-	if marks, err = s.readOffsets(ctx); err != nil || !s.witnessed() {
+	marks, cleared, err := s.readOffsets(ctx)
+	if err != nil || !s.witnessed() {
 		return marks, false, err
+	}
+	if changed, err = s.takeBack(ctx, marks); err != nil {
+		return nil, false, err
 	}
 	var results []int64
 	for i := range marks {
 		m := &marks[i]
 		behind := s.behind(i, *m)
-		if _, named := s.orders.Seek.to(s.Partitions[i]); behind == nil || named || m.Seek != "" {
+		if _, named := s.orders.Seek.to(s.Partitions[i]); behind == nil && !cleared || named || m.Seek != "" {
 			continue // results of before a seek say nothing about where it led
 		}
 		if results == nil {
 			// A loop whose partitions were given to others while it was frozen is told so by the
 			// generation in the offsets, which may be forgotten, too. So its lease is asked.
 			if s.StillOwner == nil || !s.StillOwner(ctx) {
-				return marks, false, nil
+				return marks, changed, nil
 			}
 			if results, err = s.src.results(ctx); err != nil {
-				return nil, false, fmt.Errorf("%w; the results cannot be asked: %w", behind, err)
+				return nil, false, errors.Join(behind, fmt.Errorf("ask the results for what is committed: %w", err))
 			}
 		}
-		if results[i] < s.stood[i] {
+		switch {
+		case results[i] == m.next:
+			s.forget(i, m.next, behind)
+			continue
+		case results[i] < max(m.next, s.stood[i]):
 			continue // they were deleted
 		}
 		s.Logger.Warn("the broker has forgotten commits; going on behind the last record that has a committed result",
 			slog.Int("partition", int(s.Partitions[i])), slog.Int64("broker says", m.next), slog.Int64("was committed", s.stood[i]), slog.Int64("goes on at", results[i]),
 			slog.String("do", "nothing for this stream; other groups of that coordinator may be behind, too: restart the broker that coordinates the group when it suits"))
-		s.note(behind)
+		s.note(cmp.Or(behind, ErrBehind))
 		m.next, changed = results[i], true
 		m.Since = min(m.Since, m.next)
 	}
 	return marks, changed, nil
+}
+
+// forget gives up an offset that is known to have been committed, where the broker's offsets
+// and the results agree that it is not: both have lost the transaction, and so it never was.
+func (s *session) forget(i int, at int64, behind error) {
+	if behind == nil {
+		return
+	}
+	s.Logger.Warn("a transaction that the broker had confirmed is neither in the offsets nor in the results; its records are scored again",
+		slog.Any("error", behind), slog.String("do", "nothing for this stream; the broker has broken its word (KAFKA-20734): upgrade it when that is mended"))
+	s.note(behind)
+	s.stood[i] = at
+}
+
+// takeBack aborts results that no transaction covers any more, and goes back to the first of
+// their records where their offsets were committed.
+func (s *session) takeBack(ctx context.Context, marks []mark) (changed bool, err error) {
+	gone, err := s.snk.leftovers(ctx)
+	if err != nil {
+		return false, err
+	}
+	for i, p := range s.Partitions {
+		m := &marks[i]
+		first, some := gone[p]
+		if !some || first >= m.next {
+			continue
+		}
+		s.Logger.Warn("results were not committed with their offsets; their records are scored again", slog.Int("partition", int(p)),
+			slog.Int64("from", first), slog.Int64("to", m.next), slog.String("do", "nothing for this stream; upgrade the broker when KAFKA-20734 is mended"))
+		m.next, changed = first, true
+		m.Since = min(m.Since, first)
+		s.stood[i] = min(s.stood[i], first)
+	}
+	return changed, nil
 }
 
 // witnessed tells whether every record that was committed has a committed result that can be

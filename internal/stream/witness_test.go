@@ -74,3 +74,42 @@ func TestResultsAreNotTakenForCommits(t *testing.T) {
 		})
 	}
 }
+
+// TestResultsThatWereTakenBackAreMadeAgain: the offsets of a transaction were told, and its results not.
+func TestResultsThatWereTakenBackAreMadeAgain(t *testing.T) {
+	f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}})
+	f.offsets[0].next, f.visible, f.gone = 5, f.visible[:3], map[int32]int64{0: 3}
+	l.stood[0] = 5
+	ctx, stop := context.WithCancel(t.Context())
+	f.idle = stop
+	if c, err := l.Run(ctx); err != nil || c.Records != 2 || c.Partitions[0].Next != 5 || *asked != 0 {
+		t.Errorf("%+v, %v after %d pauses; want 3 and 4 scored again", c, err, *asked)
+	}
+	if len(f.visible) != 5 {
+		t.Errorf("%d predictions are visible, want 5", len(f.visible))
+	}
+}
+
+func TestResultsThatWereNeverCommittedTakeNothingBack(t *testing.T) {
+	f, l, _ := forgetful(t, Options{Orders: Orders{Generation: 1}})
+	f.offsets[0].next, f.gone = 5, map[int32]int64{0: 5}
+	ctx, stop := context.WithCancel(t.Context())
+	f.idle = stop
+	if c, err := l.Run(ctx); err != nil || c.Records != 0 || c.Partitions[0].Next != 5 || len(f.visible) != 5 {
+		t.Errorf("%+v, %v, %d predictions; want nothing scored again", c, err, len(f.visible))
+	}
+}
+
+// TestTransactionThatOffsetsAndResultsHaveLostIsForgotten: the broker had confirmed it, and kept nothing of it.
+func TestTransactionThatOffsetsAndResultsHaveLostIsForgotten(t *testing.T) {
+	f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}, StillOwner: owner(true)})
+	f.visible, f.proven = f.visible[:2], []int64{2}
+	ctx, stop := context.WithCancel(t.Context())
+	f.idle = stop
+	if c, err := l.Run(ctx); err != nil || c.Records != 3 || c.Partitions[0].Next != 5 || *asked != 0 {
+		t.Errorf("%+v, %v after %d pauses; want 2 to 4 scored again", c, err, *asked)
+	}
+	if len(f.visible) != 5 {
+		t.Errorf("%d predictions are visible, want 5", len(f.visible))
+	}
+}

@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"encoding/json"
+	"fmt"
 	"hash/crc32"
 	"io"
 	"net"
@@ -13,35 +14,26 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// TestRecordsThatTheEndOfTheirTransactionHasMissedAreAborted leaves records in the output as a
-// broker did that died: of the stream's own producer, and of no transaction that its
-// coordinator knows. Whoever takes the partitions over, to run or to retire the owner, ends
-// them. Otherwise they would hide all that follows, until a commit of the same producer made
+// A broker that dies, or is too busy for its heartbeats, leaves records in the output as
+// forgotten does: of the stream's own producer, and of no transaction that its coordinator
+// still knows. Whoever takes the partitions over, to run or to retire the owner, ends them.
+// Otherwise they would hide all that follows, until the next commit of the same producer made
 // results of them.
+
 func TestRecordsThatTheEndOfTheirTransactionHasMissedAreAborted(t *testing.T) {
 	t.Parallel()
 	o := topics(t, broker(t), 2)
 	trusting(t, o.Kafka)
 	const n = 500
 	preload(t, o.Kafka, o.Topic, 0, n)
-	all, committed := isolated(t, o.Kafka, "read_uncommitted"), isolated(t, o.Kafka, "read_committed")
-	hidden := func() int64 { return logEnd(t, all, o.Output, 1) - logEnd(t, committed, o.Output, 1) }
-	forgotten := func() {
-		t.Helper()
-		id, epoch := identity(t, o)
-		produceUnknown(t, o.Kafka.Brokers, o.Output, 1, TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions), id, epoch)
-		if hidden() == 0 {
-			t.Fatal("the record is of no open transaction; there is nothing to end")
-		}
-	}
-	forgotten()
+	forgotten(t, o, 1, "x")
 	if err := Retire(within(t, time.Minute), o, 1); err != nil {
 		t.Fatal(err)
 	}
-	if h := hidden(); h != 0 {
+	if h := hiding(t, o, 1); h != 0 {
 		t.Errorf("the owner was retired, and %d offsets are hidden", h)
 	}
-	forgotten()
+	forgotten(t, o, 1, "x")
 	o.Orders.Generation = 1
 	r := start(t, o, engine(t, o.Topic, nil))
 	r.until(t, "all is scored", func(p Progress) bool { return p.Records == n })
@@ -50,6 +42,51 @@ func TestRecordsThatTheEndOfTheirTransactionHasMissedAreAborted(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	wantOnce(t, o.Kafka, o.Output, n)
+}
+
+// TestResultsWithoutAnEndAreMadeAgainThoughTheirOffsetsWereCommitted: the group was told of a
+// commit, the output was not, and all that it has of the records from offset 7 on is open.
+func TestResultsWithoutAnEndAreMadeAgainThoughTheirOffsetsWereCommitted(t *testing.T) {
+	t.Parallel()
+	o := topics(t, broker(t), 1)
+	trusting(t, o.Kafka)
+	o.StillOwner = alwaysOwner
+	const n = 20
+	preload(t, o.Kafka, o.Topic, 0, 7)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "the first are scored", func(p Progress) bool { return p.Records == 7 })
+	r.stop()
+	if got := r.wait(t, 10*time.Second); got.err != nil {
+		t.Fatal(got.err)
+	}
+	preload(t, o.Kafka, o.Topic, 7, n)
+	forgotten(t, o, 0, fmt.Sprintf(`{"id":"leftover","topic":%q,"partition":0,"offset":7}`, o.Topic))
+	forget(t, o, 12)
+	o.Stood = []Position{{Partition: 0, Next: 12}}
+	r = start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "the rest is scored", func(p Progress) bool { return p.Records >= n-7 })
+	r.stop()
+	if got := r.wait(t, 10*time.Second); got.err != nil || got.Records != n-7 {
+		t.Fatalf("ended with %+v", got)
+	}
+	wantOnce(t, o.Kafka, o.Output, n)
+}
+
+// forgotten leaves a record behind in a partition of the output.
+func forgotten(t *testing.T, o Options, partition int32, value string) {
+	t.Helper()
+	id, epoch := identity(t, o)
+	produceUnknown(t, o.Kafka.Brokers, o.Output, partition, TransactionalID(o.Pipeline, o.Stage, o.Topic, o.Partitions), id, epoch, value)
+	if hiding(t, o, partition) == 0 {
+		t.Fatal("the record is of no open transaction; there is nothing to end")
+	}
+}
+
+// hiding is how many offsets of the output readers of committed records do not get to.
+func hiding(t *testing.T, o Options, partition int32) int64 {
+	t.Helper()
+	all, committed := isolated(t, o.Kafka, "read_uncommitted"), isolated(t, o.Kafka, "read_committed")
+	return logEnd(t, all, o.Output, partition) - logEnd(t, committed, o.Output, partition)
 }
 
 // trusting has the broker take records of a producer without asking the transaction's coordinator.
@@ -120,13 +157,14 @@ func identity(t *testing.T, o Options) (id int64, epoch int16) {
 
 // produceUnknown sends a record of a transaction that was never begun: no client does that, so
 // the request (Produce, version 7) and its batch (version 2) are written here.
-func produceUnknown(t *testing.T, brokers, topic string, partition int32, transactional string, id int64, epoch int16) {
+func produceUnknown(t *testing.T, brokers, topic string, partition int32, transactional string, id int64, epoch int16, value string) {
 	t.Helper()
 	be := binary.BigEndian
 	str := func(b []byte, s string) []byte { return append(be.AppendUint16(b, uint16(len(s))), s...) }
 
-	body := []byte{0, 0, 0, 1 /* null key */, 2, 'x', 0}   // attributes, times, a value of one byte, no headers
-	record := append([]byte{byte(2 * len(body))}, body...) // lengths are zigzag
+	body := append(binary.AppendVarint([]byte{0, 0, 0, 1 /* null key */}, int64(len(value))), value...) // attributes, times
+	body = append(body, 0)                                                                              // headers
+	record := append(binary.AppendVarint(nil, int64(len(body))), body...)
 	now := uint64(time.Now().UnixMilli())
 	checked := be.AppendUint16(nil, 1<<4) // transactional
 	checked = be.AppendUint32(checked, 0)
