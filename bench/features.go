@@ -29,7 +29,7 @@ const handbookFile = "../shared/data/handbook/transactions.parquet"
 func (b *bench) features(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("bench features", flag.ContinueOnError)
 	data := flags.String("data", filepath.Join(b.root, handbookFile), "the handbook's transactions as one Parquet file")
-	name := flags.String("pipeline", "transactions", "whose features: transactions has the book's 15, transactions-rich 28; polars computes the 15 only")
+	name := flags.String("pipeline", "transactions", "whose features, by name or file (*.yaml): transactions has the book's 15, transactions-rich 28, bench/testdata/handbook-88.yaml 88; polars computes the 15 only")
 	runs := flags.Int("runs", 5, "of each program; the fastest counts")
 	check := flags.Bool("check", false, "compare every feature of every transaction with polars', bit for bit; transactions-rich: of a tenth of the customers, with plain Python's")
 	peers := flags.Bool("peers", true, "run polars, too")
@@ -101,8 +101,8 @@ type handbook struct {
 	program *feature.Program
 }
 
-func openHandbook(path, pipeline string) (*handbook, error) {
-	d, err := pipelines.Load(pipeline)
+func openHandbook(path, whose string) (*handbook, error) {
+	d, err := definition(whose)
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +118,18 @@ func openHandbook(path, pipeline string) (*handbook, error) {
 		return nil, err
 	}
 	return h, nil
+}
+
+// definition is a shipped pipeline, or one in a file.
+func definition(name string) (*pipeline.Definition, error) {
+	if filepath.Ext(name) != ".yaml" {
+		return pipelines.Load(name)
+	}
+	source, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("read a pipeline: %w", err)
+	}
+	return pipeline.Parse(name, source)
 }
 
 func readHandbook(path string, d *pipeline.Definition) (dataset.Table, error) {

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"temporal-streaming/internal/feature"
 )
 
 // checkFeatures runs the check of a pipeline's features. The handbook's data lie beside the project, and polars is installed at the
@@ -37,5 +39,19 @@ func TestEveryFeatureOfTheHandbookEqualsPolars(t *testing.T) {
 func TestTheRichFeaturesEqualPlainPython(t *testing.T) {
 	if out := checkFeatures(t, "--pipeline", "transactions-rich"); !strings.Contains(out, `"figure":"equal_values","value":4929316`) {
 		t.Errorf("not all values of 28 features of a tenth of the customers were compared:\n%s", out)
+	}
+}
+
+func TestLargeSetOfFeaturesIsWhatItsNameSays(t *testing.T) {
+	d, err := definition("testdata/handbook-88.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	program, err := feature.ProgramOf(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := program.Width(); n != 88 {
+		t.Errorf("%d features", n)
 	}
 }
