@@ -23,8 +23,8 @@ func (s *State) UpdateAll(rows *record.Rows, labels []Label, width int, values [
 	}
 }
 
-// touch finds the slots of a block's keys and reads a word of every line of memory that their records will look at. Each of
-// the loops reads what the one before has brought near, and its reads do not wait for one another.
+// touch finds the slots of a block's keys, reads their headers, and brings near the events that their records will look at. Each
+// of the loops reads what the one before has brought near, and its reads do not wait for one another.
 func (s *State) touch(rows *record.Rows, from, to int) {
 	hints := s.hints[:to-from]
 	if s.stage.keyIsText || len(s.stage.aggregates) == 0 {
@@ -53,9 +53,10 @@ func (s *State) touch(rows *record.Rows, from, to int) {
 			continue // forgotten since
 		}
 		words, mask := s.arena.ring(ring(h[headerRing]))
-		sum += words[int(h[headerHead]&mask)*s.arena.stride]
+		stride := s.arena.stride
+		prefetch(words[int(h[headerHead]&mask)*stride:][:stride])
 		for _, place := range h[headerPlaces:] {
-			sum += words[int(place&mask)*s.arena.stride]
+			prefetch(words[int(place&mask)*stride:][:stride])
 		}
 	}
 	s.sink += sum

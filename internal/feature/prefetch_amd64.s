@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// func prefetchLines(first, last *float64)
+// func prefetchLines(first, last unsafe.Pointer)
 TEXT ·prefetchLines(SB), NOSPLIT, $0-16
 	MOVQ first+0(FP), AX
 	MOVQ last+8(FP), CX
