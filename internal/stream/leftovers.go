@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"time"
@@ -23,6 +24,10 @@ import (
 // leftovers aborts what earlier transactions of the id have left open where the sink writes.
 // It answers, by partition owned, the first offset whose result went with it, if any.
 // Others may have transactions open in the same partitions; those move on, and are not touched.
+//
+// Between the abort and the commit of the offsets to go back to, this loop may die, too. So where
+// to look is written down before, in the group's offsets of the output, and crossed out by
+// the first commit.
 func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err error) {
 	admin, err := kafka.NewAdminClientFromProducer(s.p)
 	if err != nil {
@@ -30,27 +35,131 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 	}
 	defer admin.Close()
 	hidden, err := s.hidden(ctx, admin)
-	if err != nil || len(hidden) == 0 {
+	if err != nil {
 		return nil, err
 	}
-	s.Logger.Warn("records of an earlier transaction are still open behind its end; aborting them", slog.String("where", fmt.Sprint(hidden)),
-		slog.String("do", "nothing: what they were made of is scored again, unless it was before"))
-	if err := s.overrule(ctx, hidden); err != nil {
+	doubts, err := s.doubts(ctx)
+	if err != nil {
 		return nil, err
+	}
+	for _, it := range hidden {
+		if before, known := doubts[it.ground]; known {
+			it.stable = min(it.stable, before.stable)
+		}
+		doubts[it.ground] = it
+	}
+	if len(hidden) > 0 {
+		s.Logger.Warn("records of an earlier transaction are still open behind its end; aborting them", slog.String("where", fmt.Sprint(hidden)),
+			slog.String("do", "nothing: what they were made of is scored again, unless it was before"))
+		if err := s.writeDown(ctx, doubts); err != nil {
+			return nil, err
+		}
+		if err := s.overrule(ctx, hidden); err != nil {
+			return nil, err
+		}
 	}
 	gone = map[int32]int64{}
-	for _, it := range hidden {
-		if ended, err := ended(ctx, admin, it); err != nil {
+	for _, it := range doubts {
+		if over, err := ended(ctx, admin, &it); err != nil {
 			return nil, err
-		} else if !ended {
+		} else if !over {
 			s.Logger.Warn("a transaction of somebody else hangs there", slog.String("where", it.String()), slog.String("do", FaultWithheld.advice(s.Kafka)))
 			continue
 		}
 		if err := s.miss(ctx, it, gone); err != nil {
 			return nil, err
 		}
+		s.settled = append(s.settled, it)
 	}
 	return gone, nil
+}
+
+// doubt is the metadata of an offset of the output in the group: from that offset to End, results
+// were hidden, and may be gone.
+type doubt struct {
+	End int64 `json:"hidden_to"`
+}
+
+// doubts are those that were written down where the sink writes, and not crossed out.
+func (s *producer) doubts(ctx context.Context) (map[ground]standing, error) {
+	var asked []kafka.TopicPartition
+	for _, at := range s.written() {
+		asked = append(asked, kafka.TopicPartition{Topic: &at.topic, Partition: at.partition})
+	}
+	if len(asked) == 0 {
+		return map[ground]standing{}, nil
+	}
+	answer, err := s.fromGroup(ctx, asked)
+	if err != nil && code(err) != kafka.ErrGroupIDNotFound {
+		return nil, fmt.Errorf("read what is in doubt: %w", err)
+	}
+	found := map[ground]standing{}
+	for _, it := range answer {
+		var d doubt
+		if it.Error != nil {
+			return nil, fmt.Errorf("read what is in doubt: %w", it.Error)
+		}
+		if it.Offset < 0 || it.Metadata == nil || json.Unmarshal([]byte(*it.Metadata), &d) != nil || d.End <= int64(it.Offset) {
+			continue
+		}
+		at := ground{*it.Topic, it.Partition}
+		found[at] = standing{ground: at, stable: int64(it.Offset), end: d.End}
+	}
+	return found, nil
+}
+
+// fromGroup reads offsets. If they hang in a transaction of ours that is over, as in readOffsets,
+// that one was to write down a doubt, and came to nothing: it is cleared away.
+func (s *producer) fromGroup(ctx context.Context, parts []kafka.TopicPartition) (answer []kafka.TopicPartition, err error) {
+	for range 2 {
+		within, cancel := context.WithTimeout(ctx, pendingAfter)
+		err = patiently(within, func(ms int) (err error) {
+			answer, err = s.from.c.Committed(parts, ms)
+			return err
+		})
+		expired := within.Err() != nil
+		cancel()
+		if err == nil || !expired || ctx.Err() != nil {
+			return answer, err
+		}
+		if err := s.clear(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return answer, err
+}
+
+// writeDown commits doubts to the group.
+func (s *producer) writeDown(ctx context.Context, doubts map[ground]standing) error {
+	var parts []kafka.TopicPartition
+	for at, it := range doubts {
+		text, err := json.Marshal(doubt{it.end})
+		if err != nil {
+			return err
+		}
+		metadata := string(text)
+		parts = append(parts, kafka.TopicPartition{Topic: &at.topic, Partition: at.partition, Offset: kafka.Offset(it.stable), Metadata: &metadata})
+	}
+	group, err := s.from.c.GetConsumerGroupMetadata()
+	if err != nil {
+		return err
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if err := s.again(ctx, func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }); err != nil {
+		return err
+	}
+	return s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
+}
+
+// crossedOut are the offsets that end doubts, to be committed with others.
+func (s *producer) crossedOut() (parts []kafka.TopicPartition) {
+	for _, it := range s.settled {
+		none := ""
+		parts = append(parts, kafka.TopicPartition{Topic: &it.topic, Partition: it.partition, Offset: kafka.Offset(it.end), Metadata: &none})
+	}
+	return parts
 }
 
 // overrule runs a transaction in some partitions, and aborts it.
@@ -118,13 +227,15 @@ func (s *producer) hidden(ctx context.Context, admin *kafka.AdminClient) ([]stan
 }
 
 // ended waits until what was open before a standing's end is open no more.
-func ended(ctx context.Context, admin *kafka.AdminClient, was standing) (bool, error) {
+// Its end is then that of what can be read.
+func ended(ctx context.Context, admin *kafka.AdminClient, was *standing) (bool, error) {
 	for deadline := time.Now().Add(answerTimeout); ; time.Sleep(hiddenPause) {
 		found, err := standings(ctx, admin, []ground{was.ground})
 		if err != nil {
 			return false, fmt.Errorf("look for open transactions: %w", err)
 		}
 		if found[0].stable >= was.end {
+			was.end = found[0].stable
 			return true, nil
 		}
 		if time.Now().After(deadline) {

@@ -63,6 +63,9 @@ func TestResultsWithoutAnEndAreMadeAgainThoughTheirOffsetsWereCommitted(t *testi
 	forgotten(t, o, 0, fmt.Sprintf(`{"id":"leftover","topic":%q,"partition":0,"offset":7}`, o.Topic))
 	forget(t, o, 12)
 	o.Stood = []Position{{Partition: 0, Next: 12}}
+	if gone := dyingSuccessor(t, o); gone[0] != 7 {
+		t.Errorf("the first successor finds %v gone, want offset 7 of partition 0", gone)
+	}
 	r = start(t, o, engine(t, o.Topic, nil))
 	r.until(t, "the rest is scored", func(p Progress) bool { return p.Records >= n-7 })
 	r.stop()
@@ -70,6 +73,31 @@ func TestResultsWithoutAnEndAreMadeAgainThoughTheirOffsetsWereCommitted(t *testi
 		t.Fatalf("ended with %+v", got)
 	}
 	wantOnce(t, o.Kafka, o.Output, n)
+}
+
+// dyingSuccessor takes partitions over and dies when it has aborted what it found, before it
+// could go back for it.
+func dyingSuccessor(t *testing.T, o Options) map[int32]int64 {
+	t.Helper()
+	l, err := NewLoop(o, nobody{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	src, snk, err := l.wire.dial(limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer src.close()
+	defer snk.close()
+	ctx := within(t, time.Minute)
+	if err := snk.init(ctx); err != nil {
+		t.Fatal(err)
+	}
+	gone, err := snk.leftovers(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return gone
 }
 
 // forgotten leaves a record behind in a partition of the output.

@@ -30,6 +30,7 @@ type producer struct {
 	largest atomic.Int64            // of the records refused for their size
 	barrier chan chan struct{}
 	done    chan struct{} // closed when watch has ended
+	settled []standing    // doubts that the next commit crosses out
 	blind   func()        // ends lookOut; nil if it was not begun
 	looked  chan struct{} // closed when lookOut has ended
 }

@@ -10,7 +10,7 @@ import (
 )
 
 func (s *producer) commit(ctx context.Context, next []int64, notes []string) error {
-	parts := make([]kafka.TopicPartition, len(next))
+	parts := make([]kafka.TopicPartition, len(next), len(next)+len(s.settled))
 	for i, p := range s.from.parts {
 		parts[i] = kafka.TopicPartition{Topic: p.Topic, Partition: p.Partition, Offset: kafka.Offset(next[i]), Metadata: &notes[i]}
 	}
@@ -24,11 +24,19 @@ func (s *producer) commit(ctx context.Context, next []int64, notes []string) err
 	if err != nil {
 		return err
 	}
-	offsets := func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }
-	if s.handed || s.batch == nil {
-		return s.commitLarge(ctx, offsets)
+	if len(s.settled) > 0 {
+		parts = append(parts, s.crossedOut()...)
 	}
-	return s.commitSmall(ctx, offsets)
+	offsets := func(ctx context.Context) error { return s.p.SendOffsetsToTransaction(ctx, parts, group) }
+	commit := s.commitSmall
+	if s.handed || s.batch == nil {
+		commit = s.commitLarge
+	}
+	err = commit(ctx, offsets)
+	if err == nil {
+		s.settled = nil
+	}
+	return err
 }
 
 // commitLarge is for a transaction of which the client has records. The broker takes what

@@ -93,6 +93,7 @@ func (s *simSource) close()            {}
 type simSink struct {
 	*simulated
 	pending []string
+	settled []int32 // partitions whose doubts the next commit crosses out
 }
 
 var errFencedHere = kafka.NewError(kafka.ErrFenced, "fenced by a newer instance", true)
@@ -106,7 +107,31 @@ func (s *simSink) init(context.Context) error {
 	return nil
 }
 
-func (s *simSink) leftovers(context.Context) (map[int32]int64, error) { return nil, nil }
+func (s *simSink) leftovers(context.Context) (map[int32]int64, error) {
+	if err := s.actor.enter("leftovers"); err != nil {
+		return nil, err
+	}
+	if s.epoch != s.epochs[s.id()] {
+		return nil, errFencedHere
+	}
+	gone := map[int32]int64{}
+	for _, p := range s.o.Partitions {
+		if it, some := s.open[p]; some && it.id == s.id() {
+			s.doubt[p] = append(s.doubt[p], it)
+			delete(s.open, p)
+			s.say("  results of partition %d from %d to %d are aborted", p, it.from, it.to)
+		}
+		for _, it := range s.doubt[p] {
+			for o := it.to - 1; o >= it.from; o-- {
+				if first, known := gone[p]; s.visible[fmt.Sprintf("%d@%d", p, o)] == 0 && (!known || o < first) {
+					gone[p] = o
+				}
+			}
+		}
+		s.settled = append(s.settled, p)
+	}
+	return gone, nil
+}
 
 func (s *simSink) begin() error {
 	s.pending = nil
@@ -133,23 +158,49 @@ func (s *simSink) commit(_ context.Context, next []int64, notes []string) error 
 		if err != nil {
 			return err
 		}
-		for o := max(0, s.marks[p].next); o < next[i]; o++ {
+		s.results(p, max(0, s.marks[p].next), next[i], m.Generation)
+		for o := next[i]; o < s.marks[p].next; o++ { // an offset went back: what follows is scored again
 			id := fmt.Sprintf("%d@%d", p, o)
-			s.visible[id]++
-			s.under[id] = m.Generation
-		}
-		if next[i] < s.marks[p].next {
-			for o := next[i]; o < s.marks[p].next; o++ {
-				s.visible[fmt.Sprintf("%d@%d", p, o)]++ // an offset went back: what follows is scored again
+			s.again[id] = true
+			if s.visible[id] > 0 {
+				s.visible[id]++
 			}
 		}
 		s.marks[p] = m
 	}
+	for _, p := range s.settled {
+		delete(s.doubt, p)
+	}
+	s.settled = nil
 	if s.random.IntN(12) == 0 {
 		s.say("  committed, but the answer is lost")
 		return kafka.NewError(kafka.ErrTransport, "answer lost", false)
 	}
 	return nil
+}
+
+// results of a partition are committed, and with them what its transactions before have left
+// open. Now and then the output is not told of it.
+func (s *simSink) results(p int32, from, to, generation int64) {
+	if from >= to {
+		return // no record goes to the output
+	}
+	for o := from; o < to; o++ {
+		s.under[fmt.Sprintf("%d@%d", p, o)] = generation
+	}
+	left, some := s.open[p]
+	if some && left.id == s.id() {
+		from = left.from
+		delete(s.open, p)
+	}
+	if s.careless && s.random.IntN(10) == 0 {
+		s.say("  the output of partition %d is not told of %d to %d", p, from, to)
+		s.open[p] = leftover{s.id(), from, to}
+		return
+	}
+	for o := from; o < to; o++ {
+		s.visible[fmt.Sprintf("%d@%d", p, o)]++
+	}
 }
 
 func (s *simSink) abort(context.Context)       {}
