@@ -58,6 +58,7 @@ func (s *Stream) FindPositions(ctx context.Context, req job.FindPositionsRequest
 
 // Divide makes a division of the partitions the only one that can commit.
 func (s *Stream) Divide(ctx context.Context, req job.DivideRequest) error {
+	defer beat(ctx)()
 	return mapped(s.Serving.Divide(ctx, req.Plan, req.Stood))
 }
 

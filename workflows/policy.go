@@ -60,6 +60,17 @@ func lookup(ctx workflow.Context, summary string) workflow.Context {
 	})
 }
 
+// dividing retires the owners of a division while the partitions are nobody's. Its failure
+// may not get through to a server that is away: the missing heartbeats tell it, long before a minute.
+func dividing(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Minute,
+		HeartbeatTimeout:    5 * time.Second,
+		RetryPolicy:         patiently(),
+		Summary:             summary,
+	})
+}
+
 // answering is for what an order depends on. Two minutes cover a service that restarts; an
 // order that would wait longer is refused, and whoever gave it decides.
 func answering(ctx workflow.Context, summary string) workflow.Context {

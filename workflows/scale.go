@@ -91,7 +91,7 @@ func (s *inference) claim(ctx workflow.Context) error {
 	within, cancel := workflow.WithCancel(ctx)
 	defer cancel()
 	var a *activities.Stream
-	claimed := workflow.ExecuteActivity(lookup(within, "retire the owners of the division before"), a.Divide, job.DivideRequest{Plan: s.status.Plan, Stood: slices.Clone(s.stood)})
+	claimed := workflow.ExecuteActivity(dividing(within, "retire the owners of the division before"), a.Divide, job.DivideRequest{Plan: s.status.Plan, Stood: slices.Clone(s.stood)})
 	if err := workflow.Await(ctx, func() bool { return claimed.IsReady() || s.stopping }); err != nil {
 		return err
 	}
