@@ -38,7 +38,7 @@ type Stream struct {
 type Journal interface {
 	Keep(key string, req job.SegmentRequest) // the loop starts
 	Change(key string, plan job.StreamPlan)  // it is about to obey new orders
-	Alive(key string)                        // it has reported
+	Alive(key string, stood []job.Position)  // it has reported; what is known to be committed
 	Drop(key string)                         // it has ended
 }
 
@@ -123,7 +123,7 @@ func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.
 		Launch: func(h stream.Hooks) (stream.Runner, error) {
 			report := h.Progress
 			h.Progress = func(p stream.Progress) {
-				s.Journal.Alive(key)
+				s.Journal.Alive(key, stood(p, req.Shard))
 				report(p)
 			}
 			loop, err := s.Serving.Loop(ctx, req, h, s.Console)
@@ -133,6 +133,17 @@ func (s *Stream) attachment(ctx context.Context, req job.SegmentRequest) stream.
 			return loop, err
 		},
 	}
+}
+
+// stood is what a loop knows to be committed: a broker that answers less to its successor has
+// forgotten it.
+func stood(p stream.Progress, shard job.Shard) (positions []job.Position) {
+	for _, q := range p.Partitions {
+		if q.Next >= 0 {
+			positions = append(positions, job.Position{Stage: shard.Stage, Partition: q.Partition, Offset: q.Next})
+		}
+	}
+	return positions
 }
 
 // ended turns the end of a session into the segment's result. Only an end that somebody

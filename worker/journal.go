@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"temporal-streaming/internal/config"
@@ -22,6 +23,8 @@ type journal struct {
 	dir        string
 	deployment string // another one's loops are not ours
 	log        *slog.Logger
+
+	mu sync.Mutex // orders and reports of one loop come from different goroutines
 }
 
 // journalEntry is a file of the journal.
@@ -50,6 +53,12 @@ func (j *journal) file(key string) string {
 
 // Keep writes a loop down.
 func (j *journal) Keep(key string, req job.SegmentRequest) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.keep(key, req)
+}
+
+func (j *journal) keep(key string, req job.SegmentRequest) {
 	if err := j.write(key, req); err != nil {
 		j.log.Warn("cannot remember a loop; after a crash it starts a second later", "loop", key, "error", err)
 	}
@@ -72,22 +81,36 @@ func (j *journal) write(key string, req job.SegmentRequest) error {
 
 // Change replaces the plan of a loop.
 func (j *journal) Change(key string, plan job.StreamPlan) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	e, err := j.read(j.file(key))
 	if err != nil {
 		return // it was never kept
 	}
 	e.Request.Plan = plan
-	j.Keep(key, e.Request)
+	j.keep(key, e.Request)
 }
 
-// Alive says that a loop lives.
-func (j *journal) Alive(key string) {
-	now := time.Now()
-	_ = os.Chtimes(j.file(key), now, now) // if it is not there, Keep has said so
+// Alive says that a loop lives, and what it has committed.
+func (j *journal) Alive(key string, stood []job.Position) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	e, err := j.read(j.file(key))
+	if err != nil {
+		return // Keep has said so, or the loop has ended
+	}
+	if len(stood) > 0 {
+		e.Request.Stood = stood
+	}
+	j.keep(key, e.Request)
 }
 
 // Drop forgets a loop.
-func (j *journal) Drop(key string) { _ = os.Remove(j.file(key)) }
+func (j *journal) Drop(key string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	_ = os.Remove(j.file(key))
+}
 
 func (j *journal) read(file string) (journalEntry, error) {
 	var e journalEntry

@@ -44,6 +44,22 @@ func TestLoopsThatLivedAMomentAgoAreResumedUnderTheirLastOrders(t *testing.T) {
 	}
 }
 
+func TestResumedLoopKnowsWhatItsPredecessorHadCommitted(t *testing.T) {
+	dir := t.TempDir()
+	j := testJournal(t, dir)
+	kept := request(1)
+	kept.Stood = []job.Position{{Partition: 0, Offset: 10}}
+	j.Keep("creditcard/[0]", kept)
+	j.Alive("creditcard/[0]", []job.Position{{Partition: 0, Offset: 90}})
+	j.Change("creditcard/[0]", request(2).Plan)
+	j.Alive("creditcard/[0]", nil) // a new session that knows nothing yet
+	j.Alive("creditcard/[1]", []job.Position{{Partition: 1, Offset: 5}})
+	got := testJournal(t, dir).recent(time.Now())
+	if len(got) != 1 || got[0].Plan.Orders.Generation != 2 || len(got[0].Stood) != 1 || got[0].Stood[0].Offset != 90 {
+		t.Errorf("resumed %+v; want the loop that was kept, under generation 2, at 90", got)
+	}
+}
+
 func TestLoopsOfAnotherDeploymentAreLeftAlone(t *testing.T) {
 	dir := t.TempDir()
 	testJournal(t, dir).Keep("creditcard/[0]", request(1))
