@@ -15,30 +15,16 @@ import (
 // predecessor's.
 const pendingAfter = 6 * time.Second
 
-// readOffsets reads the committed offsets. If that takes too long, the group may hold
-// offsets of a transaction that is over: they came to the group's coordinator too late, or
-// their end was lost on the way when the broker died, or the coordinator has not read it
-// (behind.go), and nobody would ever end them. They count for nothing, since the transaction that they belong to has ended
-// without them; the end of any transaction of the same id clears them away.
+// readOffsets reads the committed offsets.
 //
-// cleared tells that such offsets were dropped: their results may stand nevertheless.
+// cleared tells that pending ones were dropped: their results may stand nevertheless.
 func (s *session) readOffsets(ctx context.Context) (marks []mark, cleared bool, err error) {
-	within, cancel := context.WithTimeout(ctx, pendingAfter)
-	marks, err = s.src.committed(within)
-	expired := within.Err() != nil
-	cancel()
-	if err == nil || !expired || ctx.Err() != nil {
-		return marks, false, err
-	}
-	s.Logger.Warn("the group's offsets cannot be read although our transactions have ended; clearing what they may have left pending",
-		slog.String("group", s.Group), slog.Any("error", err))
-	if err := s.snk.clear(ctx); err != nil {
-		return nil, false, fmt.Errorf("clear pending offsets: %w", err)
-	}
-	again, cancel := context.WithTimeout(ctx, pendingAfter)
-	defer cancel()
-	if marks, err = s.src.committed(again); err == nil || again.Err() == nil {
-		return marks, true, err
+	cleared, hang, err := s.pastPending(ctx, s.snk.clear, func(ctx context.Context) (err error) {
+		marks, err = s.src.committed(ctx)
+		return err
+	})
+	if !hang {
+		return marks, cleared, err
 	}
 	// The coordinator itself has lost track (behind.go): chaos saw it call offsets pending for
 	// which its log held the end of every transaction. Whoever might still commit is fenced: our
@@ -48,6 +34,33 @@ func (s *session) readOffsets(ctx context.Context) (marks []mark, cleared bool, 
 		slog.String("group", s.Group), slog.String("do", "restart the broker that coordinates the group when it suits"))
 	marks, err = s.src.unstable(ctx)
 	return marks, true, err
+}
+
+// pastPending reads offsets. If that takes too long, the group may hold offsets of a
+// transaction that is over: they came to the group's coordinator too late, or their end was
+// lost on the way when the broker died, or the coordinator has not read it (behind.go), and
+// nobody would ever end them. They count for nothing, since the transaction that they belong
+// to has ended without them; the end of any transaction of the same id clears them away. Then
+// the offsets are read once more; hang tells that this took too long again.
+func (o *Options) pastPending(ctx context.Context, clearing, read func(context.Context) error) (cleared, hang bool, err error) {
+	if hang, err = inTime(ctx, read); !hang || ctx.Err() != nil {
+		return false, false, err
+	}
+	o.Logger.Warn("the group's offsets cannot be read although our transactions have ended; clearing what they may have left pending",
+		slog.String("group", o.Group), slog.Any("error", err))
+	if err := clearing(ctx); err != nil {
+		return false, false, fmt.Errorf("clear pending offsets: %w", err)
+	}
+	hang, err = inTime(ctx, read)
+	return true, hang, err
+}
+
+// inTime reads offsets, for as long as that may take; hang tells that it was not long enough.
+func inTime(ctx context.Context, read func(context.Context) error) (hang bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, pendingAfter)
+	defer cancel()
+	err = read(ctx)
+	return err != nil && ctx.Err() != nil, err
 }
 
 // unstable asks as a reader does who does not mind open transactions.
