@@ -30,12 +30,14 @@ func (c *chaosRun) evidence(failed error) {
 	}
 	if c.plan.Group != "" {
 		for range 2 { // what goes on, and what stands still
-			text, err := c.stands()
+			text, err := c.ask(c.stands)
 			c.note("output, for readers of committed records, and its ends: %v:%s", err, text)
 			time.Sleep(time.Second)
 		}
 		for _, stable := range []bool{false, true} {
-			text, err := c.offsets(stable)
+			text, err := c.ask(func(ctx context.Context, admin *kafka.AdminClient) (string, error) {
+				return c.offsets(ctx, admin, stable)
+			})
 			c.note("committed offsets, %s: %v: %s", map[bool]string{false: "whatever is pending", true: "if no transaction is pending"}[stable], err, text)
 		}
 	}
@@ -44,9 +46,8 @@ func (c *chaosRun) evidence(failed error) {
 	}
 }
 
-// offsets are those of the stream's group. A transaction that nobody ends holds back the
-// stable ones, and with them whoever takes the partitions over.
-func (c *chaosRun) offsets(stable bool) (string, error) {
+// ask puts one question to the brokers.
+func (c *chaosRun) ask(question func(context.Context, *kafka.AdminClient) (string, error)) (string, error) {
 	admin, err := kafka.NewAdminClient(clientOf(c.kafka, "evidence", nil))
 	if err != nil {
 		return "", err
@@ -54,6 +55,12 @@ func (c *chaosRun) offsets(stable bool) (string, error) {
 	defer admin.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	return question(ctx, admin)
+}
+
+// offsets are those of the stream's group. A transaction that nobody ends holds back the
+// stable ones, and with them whoever takes the partitions over.
+func (c *chaosRun) offsets(ctx context.Context, admin *kafka.AdminClient, stable bool) (string, error) {
 	group := kafka.ConsumerGroupTopicPartitions{Group: c.plan.Group}
 	for _, p := range c.plan.Partitions() {
 		group.Partitions = append(group.Partitions, kafka.TopicPartition{Topic: &c.plan.Topic, Partition: p})
@@ -75,14 +82,7 @@ func (c *chaosRun) offsets(stable bool) (string, error) {
 // stands are, for each partition of the output, the last stable offset and the end. A reader
 // of committed records that is behind the first is late by itself; where the first is behind
 // the second for long, a transaction hangs.
-func (c *chaosRun) stands() (string, error) {
-	admin, err := kafka.NewAdminClient(clientOf(c.kafka, "evidence", nil))
-	if err != nil {
-		return "", err
-	}
-	defer admin.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
+func (c *chaosRun) stands(ctx context.Context, admin *kafka.AdminClient) (string, error) {
 	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
 	for _, p := range c.plan.Partitions() {
 		ask[kafka.TopicPartition{Topic: &c.plan.Output, Partition: p}] = kafka.LatestOffsetSpec
