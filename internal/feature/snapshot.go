@@ -1,10 +1,8 @@
 package feature
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -137,36 +135,4 @@ func (s *State) writeLog(out *snapshotWriter, h []uint64) {
 			}
 		}
 	}
-}
-
-type snapshotWriter struct {
-	w       *bufio.Writer
-	scratch [binary.MaxVarintLen64]byte
-	err     error
-}
-
-func newSnapshotWriter(w io.Writer) *snapshotWriter {
-	return &snapshotWriter{w: bufio.NewWriterSize(w, 1<<16)}
-}
-
-func (o *snapshotWriter) bytes(b []byte) {
-	if o.err == nil {
-		_, o.err = o.w.Write(b)
-	}
-}
-
-func (o *snapshotWriter) number(v uint64) {
-	o.bytes(o.scratch[:binary.PutUvarint(o.scratch[:], v)])
-}
-
-// difference writes a number that is small in size, whatever its sign.
-func (o *snapshotWriter) difference(v uint64) {
-	o.bytes(o.scratch[:binary.PutVarint(o.scratch[:], int64(v))])
-}
-
-func (o *snapshotWriter) flush() error {
-	if o.err != nil {
-		return o.err
-	}
-	return o.w.Flush()
 }

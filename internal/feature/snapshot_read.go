@@ -1,13 +1,11 @@
 package feature
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 
@@ -235,69 +233,5 @@ func (s *State) readLog(in *snapshotReader, h []uint64) {
 	words, mask := s.arena.ring(ring(h[headerRing]))
 	for j, distance := range s.stage.bounds {
 		h[headerPlaces+j] = s.after(h, words, mask, newest-distance)
-	}
-}
-
-type snapshotReader struct {
-	r   *bufio.Reader
-	sum hash.Hash
-	err error
-	one [1]byte
-}
-
-func newSnapshotReader(r io.Reader) *snapshotReader {
-	return &snapshotReader{r: bufio.NewReaderSize(r, 1<<16), sum: sha256.New()}
-}
-
-// ReadByte reads a byte of a varint and counts it in.
-func (i *snapshotReader) ReadByte() (byte, error) {
-	b, err := i.r.ReadByte()
-	if err == nil {
-		i.one[0] = b
-		i.sum.Write(i.one[:]) // a hash never fails
-	}
-	return b, err
-}
-
-func (i *snapshotReader) bytes(b []byte) {
-	if i.err != nil {
-		return
-	}
-	if _, i.err = io.ReadFull(i.r, b); i.err == nil {
-		i.sum.Write(b)
-	}
-}
-
-// number reads a number of at most most; 0 after an error.
-func (i *snapshotReader) number(most uint64) uint64 {
-	if i.err != nil {
-		return 0
-	}
-	v, err := binary.ReadUvarint(i)
-	if err != nil {
-		i.err = err
-		return 0
-	}
-	if v > most {
-		i.fail("a number of %d where at most %d make sense", v, most)
-		return 0
-	}
-	return v
-}
-
-func (i *snapshotReader) difference() uint64 {
-	if i.err != nil {
-		return 0
-	}
-	v, err := binary.ReadVarint(i)
-	if err != nil {
-		i.err = err
-	}
-	return uint64(v)
-}
-
-func (i *snapshotReader) fail(format string, args ...any) {
-	if i.err == nil {
-		i.err = fmt.Errorf(format, args...)
 	}
 }

@@ -5,150 +5,15 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/feature"
-	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/record"
-	"temporal-streaming/internal/score"
 	"temporal-streaming/internal/stream"
 )
-
-const counting = `name: counting
-schema:
-  - {name: id, type: int}
-  - {name: at, type: time}
-  - {name: card, type: int}
-  - {name: amount, type: decimal(2)}
-  - {name: bad, type: int}
-id: id
-key: card
-event_time: {column: at}
-label: {column: bad, positive: 1, delay: 1d}
-labels: delayed
-source: {topic: in}
-features:
-  - {name: "n_<window>", aggregate: count, key: card, over: [%s]}
-decision: {positive: a, negative: b}
-sink: {topic: out}
-`
-
-// processor knows histories, and nothing else.
-type processor struct{ h *score.Histories }
-
-func (p *processor) Process([]record.Message, *score.Output) {}
-func (p *processor) Histories() *score.Histories             { return p.h }
-
-func stageOver(t testing.TB, over string) *feature.Stage {
-	t.Helper()
-	d, err := pipeline.Parse("counting.yaml", fmt.Appendf(nil, counting, over))
-	if err != nil {
-		t.Fatal(err)
-	}
-	schema, err := feature.Schema(d.StreamSchema())
-	if err != nil {
-		t.Fatal(err)
-	}
-	program, err := feature.NewProgram(feature.SpecOf(d), schema)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return program.Stages()[0]
-}
-
-// ward is one owner's book and processor, and a clock.
-type ward struct {
-	*Book
-	p   *processor
-	log bytes.Buffer
-	t   testing.TB
-	now time.Time
-	n   map[int32]int64
-}
-
-func newWard(t testing.TB, store artifact.Store, over string) *ward {
-	w := &ward{t: t, p: &processor{score.NewHistories(stageOver(t, over))}, now: time.Unix(1e9, 0), n: map[int32]int64{}}
-	w.Book = &Book{
-		Store: store, Pipeline: "counting", Topic: "in", Every: time.Minute, Folder: t.TempDir(),
-		Logger: slog.New(slog.NewTextHandler(&w.log, nil)), Now: func() time.Time { return w.now },
-	}
-	return w
-}
-
-// live lets so many records of a partition become history.
-func (w *ward) live(partition int32, n int) {
-	columns := 5 // in whatever order: they are found by the stage
-	for range n {
-		rows := record.Rows{}
-		row := rows.Extend(columns)
-		k := w.n[partition]
-		for c := range row {
-			row[c] = float64(1000 + k%17)
-		}
-		w.p.h.Of(partition).Update(row, &rows.Texts, feature.Unknown, make([]float64, 1))
-		w.n[partition]++
-	}
-}
-
-// pass lets time pass, and turns come, until nothing is left to do.
-func (w *ward) pass(committed bool) {
-	w.now = w.now.Add(time.Hour)
-	for range 50 {
-		var partitions []int32
-		var at []int64
-		for p, n := range w.n {
-			partitions, at = append(partitions, p), append(at, n)
-		}
-		w.Turn(w.p, partitions, at)
-		if committed {
-			w.Committed(partitions, at)
-		}
-		if w.upload != nil {
-			err := <-w.upload
-			w.upload <- err
-		}
-		w.now = w.now.Add(time.Second)
-	}
-}
-
-func (w *ward) load(wants ...stream.Want) ([]stream.Want, error) {
-	w.t.Helper()
-	return wants, w.Load(context.Background(), w.p, wants)
-}
-
-func (w *ward) mustLoad(want stream.Want) int64 {
-	w.t.Helper()
-	wants, err := w.load(want)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.n[want.Partition] = wants[0].At
-	return wants[0].At
-}
-
-func (w *ward) bytes(partition int32) []byte {
-	w.t.Helper()
-	var b bytes.Buffer
-	if err := w.p.h.Of(partition).Snapshot(&b); err != nil {
-		w.t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func (w *ward) list(partition int32) list {
-	w.t.Helper()
-	l, err := w.shelf().read(context.Background(), partition)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return l
-}
 
 func TestSnapshotOfCommittedRecordsIsLoadedAgain(t *testing.T) {
 	store := artifact.NewMemory(0)
@@ -209,89 +74,6 @@ func TestTheNewestThreeAreKept(t *testing.T) {
 	}
 }
 
-// faulty is a store that has damaged objects, or is away.
-type faulty struct {
-	artifact.Store
-	bad  map[string]bool
-	away bool
-}
-
-var errAway = fmt.Errorf("no answer: %w", artifact.ErrUnavailable)
-
-func (d *faulty) Open(ctx context.Context, ref artifact.Ref) (io.ReadCloser, error) {
-	if d.away {
-		return nil, errAway
-	}
-	r, err := d.Store.Open(ctx, ref)
-	if err == nil && d.bad[ref.Key] {
-		data, _ := io.ReadAll(r)
-		data[len(data)/2] ^= 1
-		return io.NopCloser(bytes.NewReader(data[:len(data)-len(data)/5])), nil
-	}
-	return r, err
-}
-
-func (d *faulty) PutReader(ctx context.Context, prefix, name string, r io.ReadSeeker) (artifact.Ref, error) {
-	if d.away {
-		return artifact.Ref{}, errAway
-	}
-	return d.Store.PutReader(ctx, prefix, name, r)
-}
-
-func (d *faulty) GetNamed(ctx context.Context, key string) ([]byte, error) {
-	if d.away {
-		return nil, errAway
-	}
-	return d.Store.GetNamed(ctx, key)
-}
-
-func TestDamagedSnapshotIsSkippedForTheOneBefore(t *testing.T) {
-	store := &faulty{Store: artifact.NewMemory(0), bad: map[string]bool{}}
-	w := newWard(t, store, "1d")
-	w.mustLoad(stream.Want{Fresh: true})
-	for range 3 {
-		w.live(0, 10)
-		w.pass(true)
-	}
-	l := w.list(0)
-	want := stream.Want{Next: 30}
-	for i, at := range []int64{20, 10, 0} {
-		store.bad[l.Snapshots[i].Object.Key] = true
-		next := newWard(t, store, "1d")
-		if got := next.mustLoad(want); got != at {
-			t.Errorf("with %d damaged the history stands at %d, want %d", i+1, got, at)
-		}
-		if n := strings.Count(next.log.String(), "a snapshot is skipped"); n != i+1 {
-			t.Errorf("%d lines of the log tell of skipped snapshots, want %d", n, i+1)
-		}
-	}
-	want.First = 5
-	_, err := newWard(t, store, "1d").load(want)
-	if !errors.Is(err, stream.ErrHistoryLost) || !strings.Contains(err.Error(), "starter backfill counting") {
-		t.Errorf("%v; want ErrHistoryLost, and what to do", err)
-	}
-}
-
-func TestWithoutAListOnlyAWholeLogWillDo(t *testing.T) {
-	for _, stored := range []string{"", "{", `{"format":99}`, `{"format":1,"origin":-1,"snapshots":[{}]}`} {
-		store := artifact.NewMemory(0)
-		if stored != "" {
-			if err := store.PutNamed(context.Background(), "streams/counting/histories/in/0/list.json", []byte(stored)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if at := newWard(t, store, "1d").mustLoad(stream.Want{Next: 30}); at != 0 {
-			t.Errorf("%q: at %d, want 0", stored, at)
-		}
-		if _, err := newWard(t, store, "1d").load(stream.Want{First: 1, Next: 30}); !errors.Is(err, stream.ErrHistoryLost) {
-			t.Errorf("%q: %v; want ErrHistoryLost", stored, err)
-		}
-		if at := newWard(t, store, "1d").mustLoad(stream.Want{First: 1, Next: 30, Fresh: true}); at != 30 {
-			t.Errorf("%q: a fresh stream begins at %d", stored, at)
-		}
-	}
-}
-
 func TestOtherFeaturesAreBuiltFromTheLogOrRefused(t *testing.T) {
 	store := artifact.NewMemory(0)
 	w := newWard(t, store, "1d")
@@ -309,28 +91,6 @@ func TestOtherFeaturesAreBuiltFromTheLogOrRefused(t *testing.T) {
 	other.pass(true)
 	if at := newWard(t, store, "1d").mustLoad(stream.Want{First: 5, Next: 15}); at != 10 {
 		t.Errorf("who goes back to the features of before begins at %d, want 10", at)
-	}
-}
-
-// A store that is away costs snapshots, and nothing else.
-func TestAStoreThatIsAwayIsNoLostHistory(t *testing.T) {
-	store := &faulty{Store: artifact.NewMemory(0)}
-	w := newWard(t, store, "1d")
-	w.mustLoad(stream.Want{Fresh: true})
-	store.away = true
-	w.live(0, 10)
-	w.pass(true)
-	if !strings.Contains(w.log.String(), "no snapshot was kept") {
-		t.Error("the log says nothing")
-	}
-	if _, err := newWard(t, store, "1d").load(stream.Want{Next: 10}); err == nil || errors.Is(err, stream.ErrHistoryLost) {
-		t.Errorf("%v; want an error that is tried again", err)
-	}
-	store.away = false
-	w.live(0, 10)
-	w.pass(true)
-	if l := w.list(0); len(l.Snapshots) != 1 || l.Snapshots[0].Offset != 20 {
-		t.Errorf("the list is %+v", l)
 	}
 }
 

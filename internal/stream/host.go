@@ -57,24 +57,6 @@ type Hooks struct {
 	StillOwner func(context.Context) bool
 }
 
-// hosted is one running loop. The fields below mu belong to the session of the moment.
-type hosted struct {
-	runner Runner
-	wants  string
-	stop   context.CancelFunc
-	done   chan struct{} // closed after checkpoint and err are set
-	end    struct {
-		checkpoint Checkpoint
-		err        error
-	}
-
-	mu       sync.Mutex
-	last     Progress
-	heard    time.Time // when the loop reported last
-	session  *Session
-	deadline *time.Timer
-}
-
 // Attach joins the loop of a shard, or starts it. A session that was attached before
 // ends as detached. ctx bounds only the wait for a differing loop to drain.
 func (h *Host) Attach(ctx context.Context, a Attachment) (*Session, error) {
@@ -147,112 +129,6 @@ func (h *Host) forget(key string, l *hosted) bool {
 	}
 	delete(h.loops, key)
 	return true
-}
-
-// report takes the loop's progress to the session of the moment.
-func (l *hosted) report(p Progress) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last, l.heard = p, time.Now()
-	if l.session == nil {
-		return
-	}
-	select {
-	case <-l.session.Updates: // nobody has read the one before
-	default:
-	}
-	l.session.Updates <- p // report is the only writer, so there is room
-}
-
-// stillOwner asks whoever drives the loop. A loop without a driver owns nothing: its
-// lease may have gone to another host meanwhile.
-func (l *hosted) stillOwner(ctx context.Context) bool {
-	l.mu.Lock()
-	s := l.session
-	l.mu.Unlock()
-	if s == nil || s.owner == nil {
-		return false
-	}
-	select {
-	case <-s.detached:
-		return false
-	default:
-		return s.owner(ctx)
-	}
-}
-
-func (l *hosted) latest() Progress {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.last
-}
-
-// final is the last progress with the positions and counts of the checkpoint. It must
-// not be called before done is closed.
-func (l *hosted) final() Progress {
-	p := l.latest()
-	p.Counts = l.end.checkpoint.Counts
-	high := make(map[int32]int64, len(p.Partitions))
-	for _, q := range p.Partitions {
-		high[q.Partition] = q.High
-	}
-	p.Partitions = nil
-	for _, q := range l.end.checkpoint.Partitions {
-		h, known := high[q.Partition]
-		if !known || h < 0 || q.Next < 0 {
-			p.Partitions = append(p.Partitions, PartitionProgress{Partition: q.Partition, Next: q.Next, High: -1, Lag: -1})
-			continue
-		}
-		p.Partitions = append(p.Partitions, PartitionProgress{Partition: q.Partition, Next: q.Next, High: h, Lag: max(0, h-q.Next)})
-	}
-	return p
-}
-
-// Runs tells whether the loop of a shard runs here.
-func (h *Host) Runs(key string) bool {
-	_, running := h.loop(key)
-	return running
-}
-
-// Generation is that of the orders which the loop of a shard reported last.
-func (h *Host) Generation(key string) int64 {
-	l, running := h.loop(key)
-	if !running {
-		return unordered
-	}
-	return l.latest().Generation
-}
-
-// Obey gives orders to the loop of a shard, see Loop.Obey.
-func (h *Host) Obey(ctx context.Context, key string, o Orders) (Receipt, error) {
-	return h.ask(ctx, key, func(ctx context.Context, r Runner) (Receipt, error) { return r.Obey(ctx, o) })
-}
-
-// Stand has the loop of a shard commit, and asks where it stands.
-func (h *Host) Stand(ctx context.Context, key string) (Receipt, error) {
-	return h.ask(ctx, key, func(ctx context.Context, r Runner) (Receipt, error) { return r.Stand(ctx) })
-}
-
-// ask gives up when the loop ends: it will not answer any more.
-func (h *Host) ask(ctx context.Context, key string, question func(context.Context, Runner) (Receipt, error)) (Receipt, error) {
-	l, running := h.loop(key)
-	if !running {
-		return Receipt{}, ErrNoLoop
-	}
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	go func() {
-		select {
-		case <-l.done:
-			cancel(ErrNoLoop)
-		case <-ctx.Done():
-		}
-	}()
-	r, err := question(ctx, l.runner)
-	if err != nil && errors.Is(context.Cause(ctx), ErrNoLoop) {
-		err = ErrNoLoop
-	}
-	return r, err
 }
 
 // Detach ends the session of a shard and leaves its loop running.

@@ -36,6 +36,28 @@ func TestNotesOfEveryFormatAreRead(t *testing.T) {
 	}
 }
 
+func FuzzReadMark(f *testing.F) {
+	f.Add(int64(5), `{"v":1,"generation":2,"since":3}`)
+	f.Add(int64(5), `{"v":2,"generation":2,"since":3}`)
+	f.Add(int64(-1), "")
+	f.Add(int64(9), "somebody's own words")
+	f.Fuzz(func(t *testing.T, next int64, metadata string) {
+		m, err := readMark(next, metadata)
+		if err != nil {
+			return
+		}
+		if m.Generation < unordered || m.Generation >= 0 && m.Since > m.next {
+			t.Fatalf("read %+v", m)
+		}
+		if m.Generation < 0 || m.note.text() == "" {
+			return
+		}
+		if again, err := readMark(next, m.note.text()); err != nil || again.Generation != m.Generation || again.Since != m.Since || again.Seek != m.Seek {
+			t.Fatalf("read %+v, wrote and read again %+v, %v", m, again, err)
+		}
+	})
+}
+
 func TestPredictionsOfEveryVersionAreRead(t *testing.T) {
 	p, err := score.DecodePrediction([]byte(`{"id":"5b6c","source_id":17,"probability":0.98046875,"decision":"fraud","threshold":0.5,` +
 		`"model":"creditcard","model_version":"3","topic":"hello-fraud","partition":2,"offset":5639,"row":0,` +

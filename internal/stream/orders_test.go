@@ -193,57 +193,6 @@ func TestSeekRescuesALostOffset(t *testing.T) {
 	rescued.ends(t)
 }
 
-func TestRateIsKept(t *testing.T) {
-	now := time.Unix(0, 0)
-	p := pace{perSecond: 1000, filled: now}
-	read := 0
-	for range 200 {
-		now = now.Add(5 * time.Millisecond)
-		n := p.allow(now, 4096)
-		p.took(n)
-		read += n
-	}
-	if read < 990 || read > 1000 {
-		t.Errorf("%d records in a second, want 1000", read)
-	}
-	if n := p.allow(now.Add(time.Hour), 4096); n > 100 {
-		t.Errorf("after an hour's lull %d records at once, want a tenth of a second's", n)
-	}
-	now = now.Add(-time.Hour)
-	if n := p.allow(now, 4096); n > 100 {
-		t.Errorf("a clock that stepped back gave %d records", n)
-	}
-	slow := pace{perSecond: .5, filled: now}
-	if slow.allow(now, 10) != 0 || slow.wait() != 2*time.Second {
-		t.Errorf("at one record in two seconds: wait %v, want 2s", slow.wait())
-	}
-	if slow.allow(now.Add(2*time.Second), 10) != 1 {
-		t.Error("after two seconds no record may be read")
-	}
-}
-
-func FuzzReadMark(f *testing.F) {
-	f.Add(int64(5), `{"v":1,"generation":2,"since":3}`)
-	f.Add(int64(5), `{"v":2,"generation":2,"since":3}`)
-	f.Add(int64(-1), "")
-	f.Add(int64(9), "somebody's own words")
-	f.Fuzz(func(t *testing.T, next int64, metadata string) {
-		m, err := readMark(next, metadata)
-		if err != nil {
-			return
-		}
-		if m.Generation < unordered || m.Generation >= 0 && m.Since > m.next {
-			t.Fatalf("read %+v", m)
-		}
-		if m.Generation < 0 || m.note.text() == "" {
-			return
-		}
-		if again, err := readMark(next, m.note.text()); err != nil || again.Generation != m.Generation || again.Since != m.Since || again.Seek != m.Seek {
-			t.Fatalf("read %+v, wrote and read again %+v, %v", m, again, err)
-		}
-	})
-}
-
 func TestRetiredOwnerCannotComeBack(t *testing.T) {
 	f := newFake([]int32{0})
 	u := startUnderOrders(t, f, Orders{Generation: 1})
@@ -267,56 +216,5 @@ func TestRetiredOwnerCannotComeBack(t *testing.T) {
 	zombie := startUnderOrders(t, f, Orders{Generation: 1})
 	if err := <-zombie.end; !errors.Is(err, ErrOutdated) {
 		t.Errorf("the retired owner came back and ended with %v, want ErrOutdated", err)
-	}
-}
-
-func TestOlderAnswerOfTheBrokerIsNotBelieved(t *testing.T) {
-	f := newFake([]int32{0})
-	u := startUnderOrders(t, f, Orders{Generation: 1})
-	u.read(0, 5)
-	u.ends(t)
-	right := f.offsets[0]
-	f.offsets[0] = mark{next: 2, note: note{Format: 1, Generation: 1}} // as it was a while ago
-
-	l, err := NewLoop(Options{
-		Kafka: Kafka{Brokers: "memory"}, Pipeline: "tiny", Topic: "in", Output: "out", Partitions: f.parts,
-		Orders: Orders{Generation: 1}, Stood: []Position{{Partition: 0, Next: 4}},
-	}, engine(t, "in", time.Now))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.wire = f
-	asked := 0
-	l.sleep = func(context.Context, time.Duration) {
-		if asked++; asked == 3 { // the broker was started once more
-			f.offsets[0] = right
-		}
-	}
-	ctx, stop := context.WithCancel(t.Context())
-	f.idle = stop
-	c, err := l.Run(ctx)
-	if err != nil || c.Partitions[0].Next != 5 || asked < 3 || !strings.Contains(l.progress(l.Now()).LastError, "it says that 2 is committed, and 4 was") {
-		t.Errorf("%+v, %v after %d tries, last error %q; want it to wait for the right answer, 5", c, err, asked, l.progress(l.Now()).LastError)
-	}
-	if n := len(f.visible); n != 5 {
-		t.Errorf("%d predictions are visible, want 5", n)
-	}
-}
-
-func TestOffsetsThatWereMovedOnPurposeAreBelieved(t *testing.T) {
-	for name, moved := range map[string]mark{
-		"by a seek":            {next: 2, note: note{Format: 1, Generation: 2, Since: 2, Seek: "x", Before: 5}},
-		"by hand":              {next: 2, note: note{Generation: unordered}},
-		"not moved, and newer": {next: 9, note: note{Format: 1, Generation: 2}},
-	} {
-		l, err := NewLoop(Options{
-			Kafka: Kafka{Brokers: "memory"}, Pipeline: "tiny", Topic: "in", Output: "out", Partitions: []int32{0}, Stood: []Position{{Partition: 0, Next: 4}},
-		}, nobody{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := newSession(l, nil, nil).behind(0, moved); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
