@@ -32,6 +32,8 @@ type fakeKafka struct {
 	largest    int             // records above it are refused at commit; 0: none
 	seized     bool            // polls yield nothing, though records are there
 	proven     []int64         // what the results say of each partition; nil: there are none any more
+	provenBy   string          // the model that results say they are of
+	recreated  bool            // the input is not the topic that results are about
 	gone       map[int32]int64 // what leftovers answers, once
 }
 
@@ -121,12 +123,23 @@ func (s *fakeSource) unstable(context.Context) ([]mark, error) {
 	return slices.Clone(s.offsets), nil
 }
 
-func (s *fakeSource) results(context.Context) ([]int64, error) {
-	if s.proven != nil {
-		s.say("results %v", s.proven)
-		return s.proven, s.fault("results")
+func (s *fakeSource) results(context.Context, int64) ([]lastResult, error) {
+	if s.proven == nil {
+		return slices.Repeat([]lastResult{{next: -1}}, len(s.parts)), nil
 	}
-	return slices.Repeat([]int64{-1}, len(s.parts)), nil
+	s.say("results %v", s.proven)
+	if err := s.fault("results"); err != nil {
+		return nil, err
+	}
+	var last []lastResult
+	for _, next := range s.proven {
+		last = append(last, lastResult{next: next, model: s.provenBy})
+	}
+	return last, nil
+}
+
+func (s *fakeSource) holds(context.Context, int32, lastResult) (bool, error) {
+	return !s.recreated, s.fault("holds")
 }
 
 func (s *fakeSource) bounds(context.Context) (first, end []int64, err error) {

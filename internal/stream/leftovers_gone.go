@@ -57,8 +57,8 @@ func (s *producer) inputs(ctx context.Context, it standing, level string) (map[P
 	ends := make([]int64, it.partition+1)
 	ends[it.partition] = it.end
 	err = r.between(ctx, map[int32]int64{it.partition: it.stable}, ends, 5*time.Second, func(rec Record) error {
-		if topic, at, ok := of(rec); ok && topic == s.Topic && owned[at.Partition] {
-			found[at] = true
+		if it, ok := of(rec); ok && it.topic == s.Topic && owned[it.at.Partition] {
+			found[it.at] = true
 		}
 		return nil
 	})

@@ -20,7 +20,8 @@ var (
 // TestNoInterleavingLosesOrRepeatsARecord runs several loops against a broker in memory, one
 // call at a time, in an order that a seed chooses. Loops die, freeze in any call and wake up
 // when others have taken their place, lose answers of commits that stood, get new orders,
-// and find the partitions divided anew. In every other seed the ends of transactions miss some results. Afterwards every record must have been scored once,
+// and find the partitions divided anew. In every other seed the ends of transactions miss some results; in every third
+// the broker forgets the last commit of a partition, now and then. Afterwards every record must have been scored once,
 // under the generation that the receipts tell.
 //
 // A seed that fails repeats: go test ./internal/stream -run Interleaving -simulation SEED
@@ -44,7 +45,8 @@ type world struct {
 	said   strings.Builder
 
 	logEnd  []int64        // of each partition
-	marks   []mark         // committed
+	marks   []mark         // committed, as far as the broker knows
+	before  []mark         // the same before the last commit
 	epochs  map[string]int // of transactional ids
 	visible map[string]int // record -> times scored, for readers of committed records
 	under   map[string]int64
@@ -52,7 +54,8 @@ type world struct {
 	open    map[int32]leftover // of each partition, what the end of a transaction has missed
 	doubt   map[int32][]leftover
 
-	careless bool // ends of transactions miss some results
+	careless  bool // ends of transactions miss some results
+	forgetful bool // the broker forgets commits
 
 	actors     []*actor
 	shards     [][]int32 // the division in force
@@ -96,13 +99,14 @@ func (a *actor) enter(call string) error {
 func simulate(t *testing.T, seed uint64) {
 	w := &world{
 		t: t, random: rand.New(rand.NewPCG(seed, 7)), epochs: map[string]int{}, visible: map[string]int{}, under: map[string]int64{},
-		again: map[string]bool{}, open: map[int32]leftover{}, doubt: map[int32][]leftover{}, careless: seed%2 == 0,
+		again: map[string]bool{}, open: map[int32]leftover{}, doubt: map[int32][]leftover{}, careless: seed%2 == 0, forgetful: seed%3 == 0,
 		logEnd: []int64{6, 6, 6, 6}, generation: 1, shards: [][]int32{{0, 1}, {2, 3}},
 	}
 	for range w.logEnd {
 		w.marks = append(w.marks, mark{next: -1, note: note{Generation: unordered}})
 		w.since = append(w.since, map[int64]int64{})
 	}
+	w.before = slices.Clone(w.marks)
 	for _, s := range w.shards {
 		w.launch(s)
 	}
@@ -226,7 +230,7 @@ func (w *world) receipt(partition int32, generation, since int64) {
 // mischief does one of the things that happen to streams.
 func (w *world) mischief() {
 	a := w.actors[w.random.IntN(len(w.actors))]
-	switch w.random.IntN(7) {
+	switch w.random.IntN(8) {
 	case 0: // a worker dies, and the shard is leased again
 		if !a.ended && a.loop != nil && w.owns(a) {
 			a.dead = true
@@ -256,6 +260,12 @@ func (w *world) mischief() {
 	case 6: // records arrive
 		for p := range w.logEnd {
 			w.logEnd[p] += int64(w.random.IntN(3))
+		}
+	case 7: // the broker comes back without its last commit (a commit that went back has crossed out a doubt, which would come back, too)
+		p := w.random.IntN(len(w.marks))
+		if was, is := w.before[p], w.marks[p]; w.forgetful && was.next > was.Since && was.next < is.next && was.Generation == is.Generation {
+			w.say("the broker forgets that %d of partition %d is committed, and says %d", w.marks[p].next, p, was.next)
+			w.marks[p] = was
 		}
 	}
 }

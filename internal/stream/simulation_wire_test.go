@@ -28,6 +28,7 @@ type simulated struct {
 	actor *actor
 	o     Options
 	next  []int64
+	from  []int64 // of each partition: the first record whose result is not committed yet
 	epoch int
 }
 
@@ -57,9 +58,24 @@ func (s *simSource) committed(context.Context) ([]mark, error) {
 }
 
 func (s *simSource) unstable(ctx context.Context) ([]mark, error) { return s.committed(ctx) }
-func (s *simSource) results(context.Context) ([]int64, error) {
-	return slices.Repeat([]int64{-1}, len(s.o.Partitions)), nil
+
+func (s *simSource) results(context.Context, int64) ([]lastResult, error) {
+	if err := s.actor.enter("results"); err != nil {
+		return nil, err
+	}
+	last := make([]lastResult, len(s.o.Partitions))
+	for i, p := range s.o.Partitions {
+		last[i].next = -1
+		for o := range s.logEnd[p] {
+			if s.visible[fmt.Sprintf("%d@%d", p, o)] > 0 {
+				last[i].next = o + 1
+			}
+		}
+	}
+	return last, nil
 }
+
+func (s *simSource) holds(context.Context, int32, lastResult) (bool, error) { return true, nil }
 
 func (s *simSource) bounds(context.Context) (first, end []int64, err error) {
 	for _, p := range s.o.Partitions {
@@ -71,7 +87,7 @@ func (s *simSource) bounds(context.Context) (first, end []int64, err error) {
 func (s *simSource) since(context.Context, time.Time) ([]int64, error) { return nil, nil }
 
 func (s *simSource) assign(next []int64) error {
-	s.next = slices.Clone(next)
+	s.next, s.from = slices.Clone(next), slices.Clone(next)
 	return nil
 }
 
@@ -158,15 +174,16 @@ func (s *simSink) commit(_ context.Context, next []int64, notes []string) error 
 		if err != nil {
 			return err
 		}
-		s.results(p, max(0, s.marks[p].next), next[i], m.Generation)
-		for o := next[i]; o < s.marks[p].next; o++ { // an offset went back: what follows is scored again
-			id := fmt.Sprintf("%d@%d", p, o)
-			s.again[id] = true
-			if s.visible[id] > 0 {
-				s.visible[id]++
-			}
+		if s.from != nil {
+			s.results(p, s.from[i], next[i], m.Generation)
 		}
-		s.marks[p] = m
+		for o := next[i]; o < s.marks[p].next; o++ { // an offset went back: what follows is scored again
+			s.again[fmt.Sprintf("%d@%d", p, o)] = true
+		}
+		s.marks[p], s.before[p] = m, s.marks[p]
+	}
+	if s.from != nil {
+		s.from = slices.Clone(next)
 	}
 	for _, p := range s.settled {
 		delete(s.doubt, p)

@@ -29,9 +29,11 @@ type source interface {
 	committed(ctx context.Context) ([]mark, error)
 	// unstable answers the same without regard to open transactions.
 	unstable(ctx context.Context) ([]mark, error)
-	// results answers the offset behind the last record of every partition owned that has a
-	// committed result, -1 where there is none.
-	results(ctx context.Context) ([]int64, error)
+	// results answers where the committed results of every partition owned end, from up to most
+	// records of each end of the output and the dead letters.
+	results(ctx context.Context, most int64) ([]lastResult, error)
+	// holds tells whether the record of a last result is still there.
+	holds(ctx context.Context, partition int32, last lastResult) (bool, error)
 	// bounds answers the first offset of every partition owned, and the one after its last.
 	bounds(ctx context.Context) (first, end []int64, err error)
 	// since answers the first offset whose timestamp is at or after t, or the end.

@@ -6,12 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
-	"time"
-
-	"temporal-streaming/internal/score"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // A broker that has forgotten commits (ErrBehind) is not the only witness to them: the
@@ -19,10 +13,9 @@ import (
 // the result names that record. So what was scored can be told from the output and the dead
 // letters, as surely as from the offsets. They are read after init: nobody can add to them.
 
-// offsetsAtHand are the committed offsets. Where the broker answers older ones than are known,
-// or pending ones were cleared away, the results are asked; where results were taken back, their
-// records are scored again. changed tells that offsets must be committed, which also sets the
-// broker's memory right.
+// offsetsAtHand are the committed offsets, held against the results; where results were taken
+// back, their records are scored again. changed tells that offsets must be committed, which
+// also sets the broker's memory right.
 func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool, err error) {
 	marks, cleared, err := s.readOffsets(ctx)
 	if err != nil || !s.witnessed() {
@@ -31,38 +24,77 @@ func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool
 	if changed, err = s.takeBack(ctx, marks); err != nil {
 		return nil, false, err
 	}
-	var results []int64
+	behind := make([]error, len(marks))
+	for i, m := range marks {
+		behind[i] = s.behind(i, m)
+	}
+	results, err := s.ask(ctx, errors.Join(behind...), cleared)
+	if err != nil || results == nil {
+		return marks, changed, err
+	}
 	for i := range marks {
 		m := &marks[i]
-		behind := s.behind(i, *m)
-		if _, named := s.orders.Seek.to(s.Partitions[i]); behind == nil && !cleared || named || m.Seek != "" {
+		if _, named := s.orders.Seek.to(s.Partitions[i]); named || m.Seek != "" {
 			continue // results of before a seek say nothing about where it led
 		}
-		if results == nil {
-			// A loop whose partitions were given to others while it was frozen is told so by the
-			// generation in the offsets, which may be forgotten, too. So its lease is asked.
-			if s.StillOwner == nil || !s.StillOwner(ctx) {
-				return marks, changed, nil
-			}
-			if results, err = s.src.results(ctx); err != nil {
-				return nil, false, errors.Join(behind, fmt.Errorf("ask the results for what is committed: %w", err))
-			}
-		}
+		last, doubted := results[i], behind[i] != nil || cleared
 		switch {
-		case results[i] == m.next:
-			s.forget(i, m.next, behind)
+		case last.next == m.next:
+			s.forget(i, m.next, behind[i])
 			continue
-		case results[i] < max(m.next, s.stood[i]):
+		case last.next < max(m.next, s.stood[i]):
 			continue // they were deleted
+		case !doubted && !s.nextTo(*m, last):
+			continue
+		}
+		if behind[i] == nil {
+			// Nobody but the results says so. They may be of a topic of the same name that was deleted.
+			if same, err := s.src.holds(ctx, s.Partitions[i], last); err != nil {
+				return nil, false, fmt.Errorf("ask whether the results are of these records: %w", err)
+			} else if !same {
+				continue
+			}
 		}
 		s.Logger.Warn("the broker has forgotten commits; going on behind the last record that has a committed result",
-			slog.Int("partition", int(s.Partitions[i])), slog.Int64("broker says", m.next), slog.Int64("was committed", s.stood[i]), slog.Int64("goes on at", results[i]),
+			slog.Int("partition", int(s.Partitions[i])), slog.Int64("broker says", m.next), slog.Int64("was committed", s.stood[i]), slog.Int64("goes on at", last.next),
 			slog.String("do", "nothing for this stream; other groups of that coordinator may be behind, too: restart the broker that coordinates the group when it suits"))
-		s.note(cmp.Or(behind, ErrBehind))
-		m.next, changed = results[i], true
+		s.note(cmp.Or(behind[i], ErrBehind))
+		m.next, changed = last.next, true
 		m.Since = min(m.Since, m.next)
 	}
 	return marks, changed, nil
+}
+
+// nextTo tells whether a last result can be that of a commit that followed a mark, by this
+// pipeline. Another one may write to the same topic; and before the first commit of a
+// generation nothing there need be of it.
+func (s *session) nextTo(m mark, last lastResult) bool {
+	ours := last.model == "" || last.model == modelName(s.orders.Model, s.orders.ModelVersion)
+	return ours && m.Generation != unordered && m.next > m.Since
+}
+
+// ask reads the results; nil is no answer. What a session knows of the commits before it is never
+// all of them: its predecessor's last report may be a second old, and a commit may stand
+// whose answer was lost. So it always asks; but where nothing speaks against the offsets, no
+// answer is no fault, and the end of the results is enough.
+func (s *session) ask(ctx context.Context, behind error, cleared bool) ([]lastResult, error) {
+	if behind == nil && !cleared {
+		results, err := s.src.results(ctx, firstTail)
+		if err != nil {
+			s.Logger.Warn("cannot hold the committed offsets against the results; the broker is believed", slog.Any("error", err))
+		}
+		return results, nil
+	}
+	// A loop whose partitions were given to others while it was frozen is told so by the
+	// generation in the offsets, which may be forgotten, too. So its lease is asked.
+	if s.StillOwner == nil || !s.StillOwner(ctx) {
+		return nil, nil
+	}
+	results, err := s.src.results(ctx, lastTail)
+	if err != nil {
+		return nil, errors.Join(behind, fmt.Errorf("ask the results for what is committed: %w", err))
+	}
+	return results, nil
 }
 
 // forget gives up an offset that is known to have been committed, where the broker's offsets
@@ -104,107 +136,4 @@ func (s *session) takeBack(ctx context.Context, marks []mark) (changed bool, err
 // only adds to a history has none.
 func (s *session) witnessed() bool {
 	return s.Delivery == ExactlyOnce && s.Sink == SinkKafka && s.Stage == 0 && len(s.Forward) == 0 && s.History == nil
-}
-
-// results answers, for every partition owned, the offset behind the last record that has a
-// committed prediction or dead letter, -1 where there is none.
-func (s *consumer) results(ctx context.Context) ([]int64, error) {
-	next := make([]int64, len(s.Partitions))
-	for i := range next {
-		next[i] = -1
-	}
-	for _, from := range []struct {
-		topic string
-		of    func(Record) (topic string, at Place, ok bool)
-	}{{s.Output, predicted}, {s.DeadLetters, died}} {
-		last, err := lastResults(ctx, s.Kafka, from.topic, s.Partitions, func(r Record) (Place, bool) {
-			topic, at, ok := from.of(r)
-			return at, ok && topic == s.Topic
-		})
-		if err != nil {
-			return nil, fmt.Errorf("find the last results in %s: %w", from.topic, err)
-		}
-		for i, p := range s.Partitions {
-			if offset, found := last[p]; found {
-				next[i] = max(next[i], offset+1)
-			}
-		}
-	}
-	return next, nil
-}
-
-func predicted(r Record) (topic string, at Place, ok bool) {
-	p, err := score.DecodePrediction(r.Value)
-	return p.Topic, Place{p.Partition, p.Offset}, err == nil
-}
-
-func died(r Record) (topic string, at Place, ok bool) {
-	topic, _ = r.Header(HeaderTopic)
-	partition, _ := r.Header(HeaderPartition)
-	offset, _ := r.Header(HeaderOffset)
-	p, err1 := strconv.ParseInt(partition, 10, 32)
-	o, err2 := strconv.ParseInt(offset, 10, 64)
-	return topic, Place{int32(p), o}, err1 == nil && err2 == nil
-}
-
-// How much of a topic's end is read for the last results: at first, and at most, where the
-// end has none.
-const (
-	firstTail = 20_000
-	lastTail  = 16 * 16 * firstTail
-)
-
-// lastResults reads the end of a topic for the last offset of each partition owned that has a
-// result there. Results stand in the order of their records.
-func lastResults(ctx context.Context, k Kafka, topic string, owned []int32, of func(Record) (Place, bool)) (map[int32]int64, error) {
-	var first, ends []int64
-	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
-		n, err := partitions(a, topic, millis(ctx))
-		if err != nil {
-			return err
-		}
-		if first, err = listOffsets(ctx, a, topic, n, kafka.EarliestOffsetSpec); err != nil {
-			return err
-		}
-		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	last := map[int32]int64{}
-	for tail := int64(firstTail); tail <= lastTail; tail *= 16 {
-		begin := map[int32]int64{}
-		for _, p := range owned {
-			at := p % int32(len(ends))
-			if _, found := last[p]; !found && (tail == firstTail || ends[at]-tail/16 > first[at]) {
-				begin[at] = max(first[at], ends[at]-tail)
-			}
-		}
-		if len(begin) == 0 {
-			break
-		}
-		if err := readTail(ctx, k, topic, begin, ends, func(r Record) {
-			if at, ok := of(r); ok {
-				last[at.Partition] = max(last[at.Partition], at.Offset)
-			}
-		}); err != nil {
-			return nil, err
-		}
-	}
-	return last, nil
-}
-
-// readTail fails if it cannot read to the ends, as where a transaction is open: what it hides
-// may be results.
-func readTail(ctx context.Context, k Kafka, topic string, begin map[int32]int64, ends []int64, visit func(Record)) error {
-	r, err := idleReader(k, topic)
-	if err != nil {
-		return err
-	}
-	defer r.Close() // nothing is lost: a reader commits nothing
-	return r.between(ctx, begin, ends, 5*time.Second, func(rec Record) error {
-		visit(rec)
-		return nil
-	})
 }

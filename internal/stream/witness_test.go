@@ -78,7 +78,7 @@ func TestResultsAreNotTakenForCommits(t *testing.T) {
 // TestResultsThatWereTakenBackAreMadeAgain: the offsets of a transaction were told, and its results not.
 func TestResultsThatWereTakenBackAreMadeAgain(t *testing.T) {
 	f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}})
-	f.offsets[0].next, f.visible, f.gone = 5, f.visible[:3], map[int32]int64{0: 3}
+	f.offsets[0].next, f.visible, f.gone, f.proven = 5, f.visible[:3], map[int32]int64{0: 3}, []int64{3}
 	l.stood[0] = 5
 	ctx, stop := context.WithCancel(t.Context())
 	f.idle = stop
@@ -97,6 +97,37 @@ func TestResultsThatWereNeverCommittedTakeNothingBack(t *testing.T) {
 	f.idle = stop
 	if c, err := l.Run(ctx); err != nil || c.Records != 0 || c.Partitions[0].Next != 5 || len(f.visible) != 5 {
 		t.Errorf("%+v, %v, %d predictions; want nothing scored again", c, err, len(f.visible))
+	}
+}
+
+// TestEverySessionAsksTheResults: broker and worker died within the second that the worker's last report was old.
+func TestEverySessionAsksTheResults(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*fakeKafka)
+		from   int64
+	}{
+		"and goes on behind them":                {func(*fakeKafka) {}, 5},
+		"and goes on at the offsets":             {func(f *fakeKafka) { f.proven[0] = 2 }, 2},
+		"but not where those were deleted":       {func(f *fakeKafka) { f.proven[0] = 1 }, 2},
+		"but not those of another model":         {func(f *fakeKafka) { f.provenBy = "other 1" }, 2},
+		"but not those of another topic":         {func(f *fakeKafka) { f.recreated = true }, 2},
+		"but not after a seek":                   {func(f *fakeKafka) { f.offsets[0].Seek = "x" }, 2},
+		"but not where another tool has been":    {func(f *fakeKafka) { f.offsets[0].Generation = unordered }, 2},
+		"but not before a first commit":          {func(f *fakeKafka) { f.offsets[0].Since = 2 }, 2},
+		"but does without if there is no answer": {func(f *fakeKafka) { f.faults["results"] = []string{"transport"} }, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f, l, _ := forgetful(t, Options{Orders: Orders{Generation: 1}})
+			l.stood[0] = 2
+			f.provenBy = modelName(l.orders.Model, l.orders.ModelVersion)
+			c.change(f)
+			ctx, stop := context.WithCancel(t.Context())
+			f.idle = stop
+			got, err := l.Run(ctx)
+			if err != nil || got.Records != 5-c.from || got.Partitions[0].Next != 5 {
+				t.Errorf("%+v, %v; want it to go on at %d", got, err, c.from)
+			}
+		})
 	}
 }
 
