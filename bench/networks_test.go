@@ -26,9 +26,11 @@ func TestScoringIsMeasuredWithoutItsPeer(t *testing.T) {
 }
 
 func TestTrainingIsMeasuredWithoutItsPeer(t *testing.T) {
-	rate, err := trainRate(t.Context(), trained{features: 4, bins: 3, encoded: true}, 2*trainBatch, 1)
-	if err != nil || rate.perCPU <= 0 || rate.perSecond <= 0 {
-		t.Errorf("%+v: %v", rate, err)
+	for _, members := range []int{1, 2} {
+		rate, err := trainRate(t.Context(), trained{features: 4, bins: 3, encoded: true}, 2*trainBatch, members, 2)
+		if err != nil || rate.perCPU <= 0 || rate.perSecond <= 0 {
+			t.Errorf("%d members: %+v: %v", members, rate, err)
+		}
 	}
 	if model.Kernel() == "" {
 		t.Error("the kernel has no name")

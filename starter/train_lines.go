@@ -54,7 +54,7 @@ func runningLine(s screen.Style, step job.Step, a *control.Activity, now time.Ti
 		return line
 	}
 	if f, ok := a.Fit(); ok {
-		line.Live += fmt.Sprintf("  %s %s  %s", s.Accent(screen.Bar(fitShare(f), 20)), fitText(f), s.Dim(screen.Rate(f.RowsPerSecond)))
+		line.Live += fmt.Sprintf("  %s %s  %s", s.Accent(screen.Bar(f.Done, 20)), fitText(f), s.Dim(screen.Rate(f.RowsPerSecond)))
 		line.Key, line.Plain = step.Name+"/epochs", "" // a log gets some of the epochs only
 		if every := max(1, f.Epochs/4); f.Epoch == 1 || f.Epoch%every == 0 {
 			line.Plain = screen.Pad(step.Name, stepWidth) + " " + fitText(f)
@@ -76,11 +76,6 @@ func activityOf(step job.Step, pending []control.Activity) *control.Activity {
 		}
 	}
 	return nil
-}
-
-func fitShare(f job.FitProgress) float64 {
-	members, epochs := float64(max(1, f.Members)), float64(max(1, f.Epochs))
-	return (float64(max(1, f.Member)-1) + float64(f.Epoch)/epochs) / members
 }
 
 // fitText gives loss and average precision on the validation part.

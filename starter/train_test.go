@@ -58,7 +58,7 @@ func trainingBench(t *testing.T, result job.TrainResult, failed error) *bench {
 	b.temporal.start = func(job.TrainRequest) (control.Run, error) { return trainRun, nil }
 	b.temporal.describe = func(run control.Run) (control.Execution, error) {
 		return control.Execution{Run: trainRun, Running: true, Pending: []control.Activity{
-			reported(t, "Fit", job.FitProgress{Member: 2, Members: 3, Epoch: 10, Epochs: 40, ValidationLoss: 0.05, ValidationAP: 0.8123, RowsPerSecond: 54321}),
+			reported(t, "Fit", job.FitProgress{Member: 2, Members: 3, Epoch: 10, Epochs: 40, Done: 1.25 / 3, ValidationLoss: 0.05, ValidationAP: 0.8123, RowsPerSecond: 54321}),
 		}}, nil
 	}
 	b.temporal.progress = func() (job.TrainProgress, error) {
@@ -202,7 +202,7 @@ func TestStepLinesOnATerminal(t *testing.T) {
 	draw("before the first answer", nil)
 	draw("ingest", steps(0))
 	draw("fit, no epoch yet", steps(2), control.Activity{Type: "Fit", Attempt: 1})
-	draw("fit", steps(2), reported(t, "Fit", job.FitProgress{Member: 2, Members: 3, Epoch: 7, Epochs: 40, ValidationLoss: 0.05, ValidationAP: 0.8123, RowsPerSecond: 54321}))
+	draw("fit", steps(2), reported(t, "Fit", job.FitProgress{Member: 2, Members: 3, Epoch: 7, Epochs: 40, Done: 1.175 / 3, ValidationLoss: 0.05, ValidationAP: 0.8123, RowsPerSecond: 54321}))
 	draw("log, tried again", steps(3), retried)
 	draw("validate failed", failed)
 	draw("done", finalSteps(job.TrainProgress{Steps: steps(5)}, nil))

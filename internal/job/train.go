@@ -70,16 +70,17 @@ type FitRequest struct {
 	Checkpoint string     `json:"checkpoint"` // key in the object store under which progress is kept
 }
 
-// FitProgress is the heartbeat of Fit, once an epoch.
+// FitProgress is the heartbeat of Fit, once an epoch of one of the networks, which are trained side by side.
 type FitProgress struct {
 	Member         int     `json:"member"` // counted from 1
 	Members        int     `json:"members"`
 	Epoch          int     `json:"epoch"` // counted from 1
 	Epochs         int     `json:"epochs"`
+	Done           float64 `json:"done"` // share of all networks' epochs, 0 to 1
 	TrainLoss      float64 `json:"train_loss"`
 	ValidationLoss float64 `json:"validation_loss"`
 	ValidationAP   float64 `json:"validation_ap"`
-	RowsPerSecond  float64 `json:"rows_per_second"`
+	RowsPerSecond  float64 `json:"rows_per_second"` // of this network
 }
 
 // Fitted is a trained model: an ONNX file and the losses that led to it.

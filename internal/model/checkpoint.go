@@ -10,24 +10,16 @@ import (
 	"math"
 )
 
-// ErrCheckpoint is returned when a checkpoint is damaged, of another version, or of another training run. Delete it to start anew.
+// ErrCheckpoint is returned when a checkpoint is damaged, or of another training run. Delete it to start anew.
 var ErrCheckpoint = errors.New("checkpoint does not fit")
 
-// state is all that changes while training; encode and decode keep every bit of it.
-type state struct {
-	Member, Epoch int // finished ones
-	Waited        int // epochs since the best
-	BestAP        float64
-	BestLoss      float64
-	Params, Best  [][]float32
-	Solver        *adamW
-	Finished      [][][]float32 // best parameters of finished members
-	History       []Epoch
-}
-
-// A checkpoint is, little-endian: the magic, the fingerprint of the run, the state field by field in the order of the struct, and the
-// SHA-256 of all before it. A change of layout or of the training procedure changes the last byte of the magic.
-const checkpointMagic = "tsfit\x00\x00\x03"
+// A checkpoint is, little-endian: the magic, the fingerprint of the run, the state of each member, and the SHA-256 of all before it. A
+// member is how many epochs it has behind it, and if any, they and its best parameters, and if there are more to come, its parameters and
+// the solver's moments. A change of layout or of the training procedure changes the last byte of the magic.
+const (
+	checkpointFormat = "tsfit\x00\x00"
+	checkpointMagic  = checkpointFormat + "\x04"
+)
 
 // fingerprint names a training run: what Fit is a function of.
 func fingerprint(train, validation Rows, cfg Config, names []string) [32]byte {
@@ -50,48 +42,54 @@ func fingerprint(train, validation Rows, cfg Config, names []string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// resume replaces the state by the checkpoint's, if there is one.
-func (t *trainer) resume(ctx context.Context, ck Checkpointer, print [32]byte) error {
-	data, found, err := ck.Load(ctx)
+// resume replaces the states by the checkpoint's, if there is one. What another version wrote says nothing of this one's training, which
+// begins anew and ends with the same model.
+func (t *trainer) resume(ctx context.Context) error {
+	data, found, err := t.checkpointer.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("fit: load checkpoint: %w", err)
 	}
-	if !found {
+	if !found || otherVersion(data) {
 		return nil
 	}
-	loaded, err := decodeState(data, print, t.state.Params, t.cfg)
-	if err != nil {
+	if err := t.decode(data); err != nil {
 		return fmt.Errorf("fit: resume: %w", err)
 	}
-	for i, p := range loaded.Params {
-		copy(t.state.Params[i], p) // the learner's graph holds on to these slices
-	}
-	loaded.Params = t.state.Params
-	t.state = *loaded
 	return nil
 }
 
-func (s *state) encode(print [32]byte) []byte {
-	w := &stateWriter{buf: append([]byte(checkpointMagic), print[:]...)}
-	w.uint(uint64(s.Member), uint64(s.Epoch), uint64(s.Waited), math.Float64bits(s.BestAP), math.Float64bits(s.BestLoss), uint64(s.Solver.Steps))
-	w.params(s.Params)
-	w.params(s.Best)
-	w.params(s.Solver.First)
-	w.params(s.Solver.Second)
-	w.uint(uint64(len(s.Finished)))
-	for _, params := range s.Finished {
-		w.params(params)
+func otherVersion(data []byte) bool {
+	return len(data) > len(checkpointMagic) && bytes.HasPrefix(data, []byte(checkpointFormat)) && !bytes.HasPrefix(data, []byte(checkpointMagic))
+}
+
+// encode writes the members as they were when they last reported.
+func (t *trainer) encode() []byte {
+	buf := append([]byte(checkpointMagic), t.print[:]...)
+	for _, m := range t.members {
+		buf = append(buf, m.saved...)
 	}
-	w.uint(uint64(len(s.History)))
-	for _, e := range s.History {
+	return seal(buf)
+}
+
+func (m *member) encode() []byte {
+	w := &stateWriter{}
+	w.uint(uint64(len(m.History)))
+	for _, e := range m.History {
 		best := uint64(0)
 		if e.Best {
 			best = 1
 		}
-		w.uint(uint64(e.Member), uint64(e.Epoch), uint64(e.Epochs), math.Float64bits(e.TrainLoss), math.Float64bits(e.ValidationLoss),
-			math.Float64bits(e.ValidationAP), best, math.Float64bits(e.RowsPerSecond))
+		w.uint(math.Float64bits(e.TrainLoss), math.Float64bits(e.ValidationLoss), math.Float64bits(e.ValidationAP), best, math.Float64bits(e.RowsPerSecond))
 	}
-	return seal(w.buf)
+	if len(m.History) > 0 {
+		w.params(m.Best)
+		if !m.done() {
+			w.params(m.Params)
+			w.params(m.Solver.First)
+			w.params(m.Solver.Second)
+		}
+	}
+	return w.buf
 }
 
 func seal(body []byte) []byte {
@@ -99,39 +97,54 @@ func seal(body []byte) []byte {
 	return append(body, sum[:]...)
 }
 
-// decodeState reads what encode wrote. shape is the parameters' shape in this run: a checkpoint never decides how much is allocated.
-func decodeState(data []byte, print [32]byte, shape [][]float32, cfg Config) (*state, error) {
-	head := len(checkpointMagic) + len(print)
+// decode reads what encode wrote. The run says how large parameters are: a checkpoint never decides how much is allocated.
+func (t *trainer) decode(data []byte) error {
+	head := len(checkpointMagic) + len(t.print)
 	if len(data) < head+sha256.Size || !bytes.HasPrefix(data, []byte(checkpointMagic)) {
-		return nil, fmt.Errorf("not a checkpoint of this version: %w", ErrCheckpoint)
+		return fmt.Errorf("not a checkpoint: %w", ErrCheckpoint)
 	}
 	body, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
 	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {
-		return nil, fmt.Errorf("digest mismatch, the checkpoint is damaged: %w", ErrCheckpoint)
+		return fmt.Errorf("digest mismatch, the checkpoint is damaged: %w", ErrCheckpoint)
 	}
-	if !bytes.Equal(body[len(checkpointMagic):head], print[:]) {
-		return nil, fmt.Errorf("it was made by a run with other rows, names or configuration: %w", ErrCheckpoint)
+	if !bytes.Equal(body[len(checkpointMagic):head], t.print[:]) {
+		return fmt.Errorf("it was made by a run with other rows, names or configuration: %w", ErrCheckpoint)
 	}
 	r := &stateReader{rest: body[head:]}
-	s := &state{Member: r.int(cfg.Members), Epoch: r.int(cfg.Epochs), Waited: r.int(cfg.Epochs)}
-	s.BestAP, s.BestLoss = math.Float64frombits(r.uint()), math.Float64frombits(r.uint())
-	s.Solver = &adamW{Steps: int64(r.int(math.MaxInt32))}
-	s.Params, s.Best, s.Solver.First, s.Solver.Second = r.params(shape), r.params(shape), r.params(shape), r.params(shape)
-	for range r.int(cfg.Members) {
-		s.Finished = append(s.Finished, r.params(shape))
+	for _, m := range t.members {
+		m.decode(r)
 	}
-	for range r.int(cfg.Members * cfg.Epochs) {
-		s.History = append(s.History, Epoch{Member: r.int(cfg.Members), Epoch: r.int(cfg.Epochs), Epochs: r.int(cfg.Epochs),
+	if r.failed || len(r.rest) != 0 {
+		return fmt.Errorf("its fields contradict each other: %w", ErrCheckpoint)
+	}
+	return nil
+}
+
+func (m *member) decode(r *stateReader) {
+	before := r.rest
+	m.state = state{}
+	for i := range r.int(m.cfg.Epochs) {
+		m.History = append(m.History, Epoch{Member: m.index + 1, Epoch: i + 1, Epochs: m.cfg.Epochs,
 			TrainLoss: math.Float64frombits(r.uint()), ValidationLoss: math.Float64frombits(r.uint()),
 			ValidationAP: math.Float64frombits(r.uint()), Best: r.int(1) == 1, RowsPerSecond: math.Float64frombits(r.uint())})
-		if r.failed {
-			break
+	}
+	if len(m.History) > 0 {
+		m.Best = r.params(m.sizes())
+		if !m.done() {
+			m.Params = r.params(m.sizes())
+			m.Solver = &adamW{Steps: int64(len(m.History) * m.batches()), First: r.params(m.sizes()), Second: r.params(m.sizes())}
 		}
 	}
-	if r.failed || len(r.rest) != 0 || len(s.Finished) != s.Member {
-		return nil, fmt.Errorf("its fields contradict each other: %w", ErrCheckpoint)
+	m.saved, m.reported = before[:len(before)-len(r.rest)], m.share()
+}
+
+// sizes of the parameters: weights and bias of each layer in turn.
+func (t *trainer) sizes() []int {
+	var sizes []int
+	for i := 1; i < len(t.widths); i++ {
+		sizes = append(sizes, t.widths[i-1]*t.widths[i], t.widths[i])
 	}
-	return s, nil
+	return sizes
 }
 
 type stateWriter struct{ buf []byte }
@@ -173,17 +186,17 @@ func (r *stateReader) int(most int) int {
 	return int(v)
 }
 
-func (r *stateReader) params(shape [][]float32) [][]float32 {
-	params := make([][]float32, len(shape))
-	for i := range shape {
-		if r.failed = r.failed || len(r.rest) < 4*len(shape[i]); r.failed {
+func (r *stateReader) params(sizes []int) [][]float32 {
+	params := make([][]float32, len(sizes))
+	for i, size := range sizes {
+		if r.failed = r.failed || len(r.rest) < 4*size; r.failed {
 			return nil
 		}
-		params[i] = make([]float32, len(shape[i]))
+		params[i] = make([]float32, size)
 		for j := range params[i] {
 			params[i][j] = math.Float32frombits(binary.LittleEndian.Uint32(r.rest[4*j:]))
 		}
-		r.rest = r.rest[4*len(shape[i]):]
+		r.rest = r.rest[4*size:]
 	}
 	return params
 }

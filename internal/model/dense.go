@@ -13,7 +13,7 @@ import (
 // like others, weigh nothing in the loss, and have a gradient of 0.
 type dense struct {
 	name      string
-	kernel    *kernel
+	machine   *machine
 	rows      int // padded
 	in, out   int // true widths
 	inColumns int // of the matrix x
@@ -82,7 +82,7 @@ func (d *dense) forward(in [][]float32, out []float32) {
 		t.b, t.bStep, t.bPanel = d.panels.values, panelColumns, d.in*panelColumns
 	}
 	copy(d.bias, in[2])
-	share(d.rows/tileRows, blockRows/tileRows, func(from, to int) {
+	d.machine.share(d.rows/tileRows, blockRows/tileRows, func(from, to int) {
 		from, to = from*tileRows, to*tileRows
 		t := t
 		t.a, t.aRow, t.out = in[0][from*d.inColumns:], d.inColumns, out[from*d.columns:]
@@ -90,13 +90,13 @@ func (d *dense) forward(in [][]float32, out []float32) {
 			block := e.blocks.Get().(*[]float32)
 			defer e.blocks.Put(block)
 			for r := range to - from {
-				e.encode(d.kernel, d.whole, t.a[r*d.inColumns:], (*block)[r*e.stride:])
+				e.encode(d.machine.kernel, d.whole, t.a[r*d.inColumns:], (*block)[r*e.stride:])
 			}
 			t.a, t.aRow = *block, e.stride
 		}
-		d.kernel.product(&t, to-from, d.columns)
+		d.machine.product(&t, to-from, d.columns)
 		if d.keep > 0 {
-			d.kernel.multiply(out[from*d.columns:to*d.columns], in[3][from*d.columns:to*d.columns])
+			d.machine.multiply(out[from*d.columns:to*d.columns], in[3][from*d.columns:to*d.columns])
 		}
 	})
 }
@@ -111,7 +111,7 @@ func (d *dense) backward(inputs gorgonia.Nodes, result, gradient *gorgonia.Node)
 			keep = 1
 		}
 		gate := newOperation("gate of "+d.name, 2, d.rows, d.columns, func(in [][]float32, out []float32) {
-			d.kernel.gate(in[0], in[1], keep, out)
+			d.machine.gate(in[0], in[1], keep, out)
 		})
 		if gradient, err = gorgonia.ApplyOp(gate, result, gradient); err != nil {
 			return nil, fmt.Errorf("%s: %w", gate, err)

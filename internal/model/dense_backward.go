@@ -8,9 +8,9 @@ var noFloor = float32(math.Inf(-1))
 func (d *dense) byX(in [][]float32, out []float32) {
 	d.transposed.pack(in[0], d.in, 1, d.out)
 	zero := make([]float32, d.inColumns)
-	share(d.rows/tileRows, blockRows/tileRows, func(from, to int) {
+	d.machine.share(d.rows/tileRows, blockRows/tileRows, func(from, to int) {
 		from, to = from*tileRows, to*tileRows
-		d.kernel.product(&tile{a: in[1][from*d.columns:], aRow: d.columns, aStep: 1, b: d.transposed.values, bStep: panelColumns, bPanel: d.out * panelColumns,
+		d.machine.product(&tile{a: in[1][from*d.columns:], aRow: d.columns, aStep: 1, b: d.transposed.values, bStep: panelColumns, bPanel: d.out * panelColumns,
 			start: zero, out: out[from*d.inColumns:], outRow: d.inColumns, steps: d.out, floor: noFloor}, to-from, d.inColumns)
 	})
 }
@@ -18,7 +18,7 @@ func (d *dense) byX(in [][]float32, out []float32) {
 // byB adds the gradient up over the batch, row after row.
 func (d *dense) byB(in [][]float32, out []float32) {
 	clear(d.biasSums)
-	d.kernel.sumRows(in[0], d.columns, d.rows, d.biasSums)
+	d.machine.sumRows(in[0], d.columns, d.rows, d.biasSums)
 	copy(out, d.biasSums)
 }
 
@@ -56,7 +56,7 @@ func (g *byW) first(tile int) int { return min(tile*tileRows, g.width-tileRows) 
 
 func (g *byW) compute(in [][]float32, out []float32) {
 	clear(g.sums)
-	share(g.tiles, g.shared, func(from, to int) { g.over(in[0], in[1], from, to) })
+	g.machine.share(g.tiles, g.shared, func(from, to int) { g.over(in[0], in[1], from, to) })
 	for i := range g.in {
 		t := i / tileRows
 		copy(out[i*g.out:(i+1)*g.out], g.sums[(t*tileRows+i-g.first(t))*g.columns:])
@@ -79,13 +79,13 @@ func (g *byW) over(x, gradient []float32, from, to int) {
 			block = x[row*g.inColumns+begin:]
 		} else {
 			for r := range t.steps {
-				g.encoder.encode(g.kernel, g.spans[from/g.shared], x[(row+r)*g.inColumns:], block[r*t.aStep:])
+				g.encoder.encode(g.machine.kernel, g.spans[from/g.shared], x[(row+r)*g.inColumns:], block[r*t.aStep:])
 			}
 		}
 		for i := from; i < to; i++ {
 			sums := g.sums[i*tileRows*g.columns:]
 			t.a, t.b, t.start, t.out = block[g.first(i)-begin:], gradient[row*g.columns:], sums, sums
-			g.kernel.product(&t, tileRows, g.columns)
+			g.machine.product(&t, tileRows, g.columns)
 		}
 	}
 }

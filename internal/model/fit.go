@@ -3,8 +3,10 @@ package model
 import (
 	"context"
 	"fmt"
-	"math"
-	"time"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Epoch is what one pass over the training rows came to. All of it but RowsPerSecond is reproducible.
@@ -14,31 +16,32 @@ type Epoch struct {
 	ValidationLoss        float64 // 0, as the next, where there are no validation rows
 	ValidationAP          float64 // weighted average precision
 	Best                  bool    // the weights of this epoch are those that its member would keep if it ended here
-	RowsPerSecond         float64
+	RowsPerSecond         float64 // of this member alone; others may be trained beside it
 }
 
 // Checkpointer keeps the last state of a training run. Load reports false where there is none.
 //
-// Fit saves after every epoch. An implementation may skip saves, for instance when the last is a second old: a run resumes from
-// any of them with the same result.
+// Fit saves after every epoch of every member, one save at a time. An implementation may skip saves, for instance when the last is
+// a second old: a run resumes from any of them with the same result.
 type Checkpointer interface {
 	Load(ctx context.Context) ([]byte, bool, error)
 	Save(ctx context.Context, state []byte) error
 }
 
-// Fit trains cfg.Members networks one after another, each on all training rows with a seed of its own, and keeps for each the
-// weights of the epoch with the best weighted average precision on the validation rows, of equals the one with the lower loss. Where
-// cfg.Stop is never, it keeps the last epoch's, whatever the validation rows say, and there need be none. The preparation is fitted on
-// the training rows only. Epochs of all members are returned in order, also those done before a resume; progress, when not nil, hears
-// only of new ones.
+// Fit trains cfg.Members networks, as many side by side as there are cores, each on all training rows with a seed of its own, and keeps
+// for each the weights of the epoch with the best weighted average precision on the validation rows, of equals the one with the
+// lower loss. Where cfg.Stop is never, it keeps the last epoch's, whatever the validation rows say, and there need be none. The
+// preparation is fitted on the training rows only. Epochs are returned member by member, also those done before a resume. progress,
+// when not nil, hears of new ones only, one at a time as they end, and of the share of the work that is done then, 0 to 1.
 //
 // Class weights serve the training only: they shift the log-odds of every row by a constant, which is taken out of the finished
 // networks, so that probabilities are those of the world that Rows.W describes (Elkan, "The Foundations of Cost-Sensitive
 // Learning", 2001).
 //
-// A checkpoint of other rows, names or configuration is refused with [ErrCheckpoint]; rows and configurations that make no sense with
-// [ErrInvalid]. When ctx ends, its error is returned within a batch, and the last checkpoint stands.
-func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string, ck Checkpointer, progress func(Epoch)) (*Model, []Epoch, error) {
+// A checkpoint of other rows, names or configuration is refused with [ErrCheckpoint], and one that another version of this package
+// wrote is passed over; rows and configurations that make no sense are refused with [ErrInvalid]. When ctx ends, its error is returned
+// within a batch, and the last checkpoint stands.
+func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string, ck Checkpointer, progress func(Epoch, float64)) (*Model, []Epoch, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(len(names)); err != nil {
 		return nil, nil, err
@@ -51,38 +54,26 @@ func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string
 			return nil, nil, err
 		}
 	}
-	t, err := newTrainer(train, validation, cfg)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer t.close()
-	print := fingerprint(train, validation, cfg, names)
+	t := newTrainer(train, validation, cfg)
+	t.checkpointer, t.progress = ck, progress
 	if ck != nil {
-		if err := t.resume(ctx, ck, print); err != nil {
+		t.print = fingerprint(train, validation, cfg, names)
+		if err := t.resume(ctx); err != nil {
 			return nil, nil, err
 		}
 	}
-	for !t.done() {
-		epoch, err := t.epoch(ctx)
-		if err != nil {
-			return nil, nil, fmt.Errorf("fit member %d epoch %d: %w", t.state.Member+1, t.state.Epoch+1, err)
-		}
-		if ck != nil {
-			if err := ck.Save(ctx, t.state.encode(print)); err != nil {
-				return nil, nil, fmt.Errorf("fit: save checkpoint: %w", err)
-			}
-		}
-		if progress != nil {
-			progress(epoch)
-		}
+	if err := t.run(ctx); err != nil {
+		return nil, nil, err
 	}
-	m := &Model{Features: append([]string(nil), names...), Preparation: t.preparation, Members: t.members(), Threshold: 0.5}
-	return m, t.state.History, m.Validate()
+	m := &Model{Features: append([]string(nil), names...), Preparation: t.preparation, Members: t.networks(), Threshold: 0.5}
+	return m, t.history(), m.Validate()
 }
 
-// trainer holds what is derived from the rows and the configuration, and the state, which is all that changes.
+// trainer holds what is derived from the rows and the configuration, which all members read, and where each of them stands.
 type trainer struct {
 	cfg         Config
+	machine     *machine
+	encoder     *encoder
 	preparation Preparation
 	widths      []int
 	train       examples
@@ -91,9 +82,12 @@ type trainer struct {
 	logOdds     float64 // of the training weights
 	correction  float32 // what class weights put into the logits, taken out again
 	schedule    schedule
-	learner     *network // its params are state.Params
-	judge       *network // forward pass for the validation rows
-	state       state
+	members     []*member
+
+	print        [32]byte
+	checkpointer Checkpointer         // nil for none
+	progress     func(Epoch, float64) // nil for none
+	reporting    sync.Mutex           // held while a member tells the two of an epoch
 }
 
 // examples are standardised rows: their encoding is some ten times as large, and made anew where it is needed.
@@ -102,139 +96,118 @@ type examples struct {
 	n       int
 }
 
-func newTrainer(train, validation Rows, cfg Config) (*trainer, error) {
-	t := &trainer{cfg: cfg, preparation: fitPreparation(train, cfg)}
+func newTrainer(train, validation Rows, cfg Config) *trainer {
+	t := &trainer{cfg: cfg, preparation: fitPreparation(train, cfg), machine: &machine{kernel: bestKernel()}}
 	t.widths = append(append([]int{t.preparation.Width()}, cfg.Hidden...), 1)
-	k, e := bestKernel(), newEncoder(&t.preparation)
+	t.encoder = newEncoder(&t.preparation)
+	k := t.machine.kernel
 	t.train = examples{standardiseAll(k, &t.preparation, train.X, train.Len()), train.Y, train.trainingWeights(cfg), train.Len()}
 	t.validation = examples{standardiseAll(k, &t.preparation, validation.X, validation.Len()), validation.Y, validation.worldWeights(cfg), validation.Len()}
 	t.logOdds = logOdds(t.train.y, t.train.w)
 	t.correction = float32(logOdds(train.Y, train.worldWeights(cfg)) - t.logOdds)
 	t.draw = newDraw(train, cfg)
-	batches := (t.draw.rows() + cfg.Batch - 1) / cfg.Batch
-	t.schedule = schedule{Rate: cfg.LearningRate, Total: int64(batches * cfg.Epochs)}
-	var err error
-	if t.learner, err = newNetwork(k, e, t.widths, cfg.Batch, cfg.Dropout, &loss{cfg.FocalGamma}); err != nil {
-		return nil, err
+	t.schedule = schedule{Rate: cfg.LearningRate, Total: int64(t.batches() * cfg.Epochs)}
+	for i := range cfg.Members {
+		m := &member{trainer: t, index: i}
+		m.saved = m.encode()
+		t.members = append(t.members, m)
 	}
-	if t.judge, err = newNetwork(k, e, t.widths, 1024, 0, nil); err != nil {
-		return nil, err
-	}
-	t.state = state{Params: t.learner.params}
-	t.begin()
-	return t, nil
+	return t
 }
 
-// begin sets the state for the first epoch of the current member.
-func (t *trainer) begin() {
-	initialise(t.state.Params, t.widths, t.logOdds, stream(t.cfg.Seed, t.state.Member, 0, forWeights))
-	t.state.Solver = newAdamW(t.state.Params)
-	t.state.Epoch, t.state.Waited, t.state.BestAP, t.state.BestLoss = 0, 0, math.Inf(-1), math.Inf(1)
-	t.state.Best = clone(t.state.Params)
-}
+// batches of an epoch.
+func (t *trainer) batches() int { return (t.draw.rows() + t.cfg.Batch - 1) / t.cfg.Batch }
 
-func (t *trainer) done() bool { return t.state.Member == t.cfg.Members }
-
-// epoch trains on the rows of an epoch once, judges the result, and moves the state to the next epoch or member.
-func (t *trainer) epoch(ctx context.Context) (Epoch, error) {
-	s := &t.state
-	started := time.Now()
-	e := Epoch{Member: s.Member + 1, Epoch: s.Epoch + 1, Epochs: t.cfg.Epochs}
-	var err error
-	if e.TrainLoss, err = t.pass(ctx); err != nil {
-		return e, err
-	}
-	e.RowsPerSecond = float64(t.draw.rows()) / time.Since(started).Seconds()
-	if e.ValidationLoss, e.ValidationAP, err = t.judged(); err != nil {
-		return e, err
-	}
-	if math.IsNaN(e.TrainLoss) || math.IsNaN(e.ValidationLoss) {
-		return e, fmt.Errorf("the loss is not a number; a lower learning rate than %v may help: %w", t.cfg.LearningRate, ErrInvalid)
-	}
-	s.Epoch++
-	s.Waited++
-	if t.cfg.Stop == StopNever || e.ValidationAP > s.BestAP || e.ValidationAP == s.BestAP && e.ValidationLoss < s.BestLoss {
-		e.Best = true
-		s.BestAP, s.BestLoss, s.Waited, s.Best = e.ValidationAP, e.ValidationLoss, 0, clone(s.Params)
-	}
-	s.History = append(s.History, e)
-	if s.Epoch == t.cfg.Epochs || s.Waited >= t.cfg.Patience {
-		s.Finished = append(s.Finished, s.Best)
-		s.Member++
-		t.begin()
-	}
-	return e, nil
-}
-
-// pass takes one step per batch over the rows in a fresh random order, and returns their mean weighted loss.
-func (t *trainer) pass(ctx context.Context) (float64, error) {
-	s, n := &t.state, t.learner
-	order := t.draw.order(t.cfg.Seed, s.Member, s.Epoch)
-	dropout := source(t.cfg.Seed, s.Member, s.Epoch, forDropout)
-	total := 0.0
-	for from := 0; from < len(order); from += n.batch {
-		if err := ctx.Err(); err != nil {
-			return 0, err
-		}
-		t.fill(order[from:min(from+n.batch, len(order))])
-		for _, mask := range n.masks {
-			dropMask(n.kernel, mask, t.cfg.Dropout, dropout)
-		}
-		if err := n.run(); err != nil {
-			return 0, err
-		}
-		total += float64(n.loss.Data().(float32)) * float64(n.batch)
-		if err := s.Solver.step(n, t.schedule.at(s.Solver.Steps), t.cfg.WeightDecay); err != nil {
-			return 0, err
+// run trains what the members lack. They share nothing that changes, so how many are trained at once decides no bit of them.
+func (t *trainer) run(ctx context.Context) error {
+	waiting := make(chan *member, len(t.members))
+	for _, m := range t.members {
+		if !m.done() {
+			waiting <- m
 		}
 	}
-	return total / float64(len(order)), nil
+	close(waiting)
+	seats, ctx := errgroup.WithContext(ctx)
+	for range min(len(waiting), runtime.GOMAXPROCS(0)) {
+		t.machine.networks.Add(1)
+		seats.Go(func() error {
+			defer t.machine.networks.Add(-1)
+			return t.take(ctx, waiting)
+		})
+	}
+	return seats.Wait()
 }
 
-// fill copies the chosen rows into the learner's batch. Graphs have a fixed size: what is left over keeps weight 0, and adds nothing
-// to the loss or to any gradient.
-func (t *trainer) fill(chosen []int) {
-	n := t.learner
-	clear(n.w)
-	for to, from := range chosen {
-		copy(n.x[to*n.inputs:(to+1)*n.inputs], t.train.x[from*n.inputs:])
-		n.y[to], n.w[to] = t.train.y[from], t.train.w[from]
+// take trains one member after another, in networks that are built once.
+func (t *trainer) take(ctx context.Context, waiting <-chan *member) error {
+	learner, err := newNetwork(t.machine, t.encoder, t.widths, t.cfg.Batch, t.cfg.Dropout, &loss{t.cfg.FocalGamma})
+	if err != nil {
+		return err
 	}
+	defer learner.vm.Close()
+	judge, err := newNetwork(t.machine, t.encoder, t.widths, 1024, 0, nil)
+	if err != nil {
+		return err
+	}
+	defer judge.vm.Close()
+	for m := range waiting {
+		m.sit(learner, judge)
+		for !m.done() {
+			if err := m.epoch(ctx); err != nil {
+				return fmt.Errorf("fit member %d epoch %d: %w", m.index+1, len(m.History)+1, err)
+			}
+			if err := t.report(ctx, m); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
-func (t *trainer) judged() (loss, ap float64, err error) {
-	if t.validation.n == 0 {
-		return 0, 0, nil
+// report keeps the state after an epoch of m, and tells of it. Of the others it keeps what they reported last: they are in the
+// middle of an epoch.
+func (t *trainer) report(ctx context.Context, m *member) error {
+	t.reporting.Lock()
+	defer t.reporting.Unlock()
+	if err := ctx.Err(); err != nil {
+		return err // another member has failed, or nobody waits any more
 	}
-	for i, p := range t.state.Params {
-		copy(t.judge.params[i], p)
+	m.reported = m.share()
+	if t.checkpointer != nil {
+		m.saved = m.encode()
+		if err := t.checkpointer.Save(ctx, t.encode()); err != nil {
+			return fmt.Errorf("fit: save checkpoint: %w", err)
+		}
 	}
-	logits := make([]float32, t.validation.n)
-	if err := t.judge.forward(t.validation.x, logits); err != nil {
-		return 0, 0, err
+	if t.progress != nil {
+		done := 0.0
+		for _, m := range t.members {
+			done += m.reported
+		}
+		t.progress(m.History[len(m.History)-1], done/float64(len(t.members)))
 	}
-	for i := range logits {
-		logits[i] += t.correction
-	}
-	return logLoss(logits, t.validation.y, t.validation.w), averagePrecision(logits, t.validation.y, t.validation.w), nil
+	return nil
 }
 
-// members are the finished networks as layers.
-func (t *trainer) members() []MLP {
-	var members []MLP
-	for _, params := range t.state.Finished {
+func (t *trainer) history() []Epoch {
+	var all []Epoch
+	for _, m := range t.members {
+		all = append(all, m.History...)
+	}
+	return all
+}
+
+// networks are the finished members as layers.
+func (t *trainer) networks() []MLP {
+	var networks []MLP
+	for _, m := range t.members {
 		var n MLP
 		for i := 1; i < len(t.widths); i++ {
-			n.Layers = append(n.Layers, Layer{In: t.widths[i-1], Out: t.widths[i], Weights: params[2*(i-1)], Bias: params[2*(i-1)+1]})
+			n.Layers = append(n.Layers, Layer{In: t.widths[i-1], Out: t.widths[i], Weights: m.Best[2*(i-1)], Bias: m.Best[2*(i-1)+1]})
 		}
 		last := &n.Layers[len(n.Layers)-1]
 		last.Bias = []float32{last.Bias[0] + t.correction}
-		members = append(members, n)
+		networks = append(networks, n)
 	}
-	return members
-}
-
-func (t *trainer) close() {
-	t.learner.vm.Close()
-	t.judge.vm.Close()
+	return networks
 }

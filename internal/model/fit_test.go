@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"slices"
 	"testing"
 )
 
@@ -37,7 +38,7 @@ func TestFitResumedAtAnyEpochEndsWithTheSameBits(t *testing.T) {
 	}
 	for i, state := range all.states {
 		heard := 0
-		resumed, history, err := Fit(context.Background(), train, validation, cfg, generatedNames, &kept{resume: state}, func(Epoch) { heard++ })
+		resumed, history, err := Fit(context.Background(), train, validation, cfg, generatedNames, &kept{resume: state}, func(Epoch, float64) { heard++ })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +108,7 @@ func TestFitRefusesACheckpointOfAnotherRun(t *testing.T) {
 func TestFitEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	all := &kept{}
-	_, _, err := Fit(ctx, generated(1, 300), generated(2, 200), smallConfig(), generatedNames, all, func(Epoch) { cancel() })
+	_, _, err := Fit(ctx, generated(1, 300), generated(2, 200), smallConfig(), generatedNames, all, func(Epoch, float64) { cancel() })
 	if !errors.Is(err, context.Canceled) || len(all.states) != 1 {
 		t.Errorf("got %v after %d checkpoints, want context.Canceled after 1", err, len(all.states))
 	}
@@ -203,26 +204,27 @@ func FuzzDecodeState(f *testing.F) {
 	if _, _, err := Fit(context.Background(), train, validation, cfg, generatedNames, all, nil); err != nil {
 		f.Fatal(err)
 	}
-	t, err := newTrainer(train, validation, cfg)
-	if err != nil {
-		f.Fatal(err)
-	}
-	defer t.close()
 	print := fingerprint(train, validation, cfg, generatedNames)
 	for _, state := range all.states {
 		f.Add(state[len(checkpointMagic)+32 : len(state)-32])
 	}
-	f.Fuzz(func(t2 *testing.T, payload []byte) {
+	f.Fuzz(func(t *testing.T, payload []byte) {
 		data := seal(append(append([]byte(checkpointMagic), print[:]...), payload...))
-		s, err := decodeState(data, print, t.state.Params, cfg)
-		if err != nil {
+		run := newTrainer(train, validation, cfg)
+		run.print = print
+		if err := run.decode(data); err != nil {
 			if !errors.Is(err, ErrCheckpoint) {
-				t2.Errorf("got %v, want ErrCheckpoint", err)
+				t.Errorf("got %v, want ErrCheckpoint", err)
 			}
 			return
 		}
-		if !bytes.Equal(s.encode(print), data) {
-			t2.Error("a state that was read is written differently")
+		if !bytes.Equal(run.encode(), data) {
+			t.Error("a state that was read is written differently")
+		}
+		for _, m := range run.members {
+			if !bytes.Equal(m.encode(), m.saved) {
+				t.Errorf("member %d is kept differently from what was read", m.index+1)
+			}
 		}
 	})
 }
@@ -237,7 +239,7 @@ func BenchmarkStep(b *testing.B) {
 				for i := range c.bins {
 					p.Bins = append(p.Bins, Bin{Column: i * c.features / c.bins, Low: float32(i % 7), Slope: 1})
 				}
-				n, err := newNetwork(k, newEncoder(p), []int{c.features + c.bins, 64, 64, 1}, batch, 0.1, &loss{})
+				n, err := newNetwork(&machine{kernel: k}, newEncoder(p), []int{c.features + c.bins, 64, 64, 1}, batch, 0.1, &loss{})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -266,19 +268,63 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// Members side by side and matrices in pieces: neither may show in the model or in what is told of it.
 func TestFitGivesTheSameBitsOnAnyNumberOfCores(t *testing.T) {
 	cfg := smallConfig()
-	cfg.Epochs, cfg.Members, cfg.Hidden, cfg.Bins, cfg.Batch = 2, 1, []int{80, 24}, 30, 300
-	var want []byte
+	cfg.Epochs, cfg.Patience, cfg.Members, cfg.Hidden, cfg.Bins, cfg.Batch = 6, 2, 3, []int{80, 24}, 30, 300
+	type told struct {
+		model  []byte
+		epochs []Epoch
+	}
+	var want told
 	for _, cores := range []int{1, 2, 5} {
 		before := runtime.GOMAXPROCS(cores)
-		got := file(t, fitted(t, cfg))
+		last, heard := 0.0, 0
+		m, epochs, err := Fit(context.Background(), generated(1, 700), generated(2, 300), cfg, generatedNames, nil, func(e Epoch, done float64) {
+			if heard++; done <= last || done > 1 {
+				t.Errorf("%d cores: member %d epoch %d: the share done goes from %.3f to %.3f", cores, e.Member, e.Epoch, last, done)
+			}
+			last = done
+		})
 		runtime.GOMAXPROCS(before)
-		if want == nil {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last != 1 || heard != len(epochs) {
+			t.Errorf("%d cores: heard of %d epochs of %d, up to a share of %.3f", cores, heard, len(epochs), last)
+		}
+		for i := range epochs {
+			epochs[i].RowsPerSecond = 0
+		}
+		got := told{file(t, m), epochs}
+		if want.model == nil {
 			want = got
 		}
-		if !bytes.Equal(got, want) {
-			t.Errorf("the model that %d cores train differs from that of one", cores)
+		if !bytes.Equal(got.model, want.model) || !slices.Equal(got.epochs, want.epochs) {
+			t.Errorf("what %d cores train differs from what one does", cores)
 		}
+	}
+}
+
+func TestFitPassesOverACheckpointOfAnotherVersion(t *testing.T) {
+	cfg := smallConfig()
+	cfg.Epochs, cfg.Members = 1, 2
+	want := file(t, fitted(t, cfg))
+	older := seal(append([]byte(checkpointFormat+"\x03"), make([]byte, 100)...))
+	m, epochs, err := Fit(context.Background(), generated(1, 1500), generated(2, 500), cfg, generatedNames, &kept{resume: older}, nil)
+	if err != nil || len(epochs) != 2 {
+		t.Fatalf("%d epochs, %v", len(epochs), err)
+	}
+	if !bytes.Equal(file(t, m), want) {
+		t.Error("the model differs from one that was trained without a checkpoint")
+	}
+}
+
+func TestAFailingMemberEndsTheOthers(t *testing.T) {
+	cfg := smallConfig()
+	cfg.Members, cfg.Epochs, cfg.LearningRate = 4, 1000, 1e30
+	_, _, err := Fit(context.Background(), generated(1, 600), generated(2, 300), cfg, generatedNames, nil, nil)
+	if !errors.Is(err, ErrInvalid) {
+		t.Errorf("got %v, want ErrInvalid", err)
 	}
 }

@@ -15,12 +15,12 @@ func Forward(m *Model, x []float32, n int) ([]float32, error) {
 	if n < 0 || len(x) != n*m.Width() {
 		return nil, fmt.Errorf("forward: %d values for %d rows of %d features: %w", len(x), n, m.Width(), ErrInvalid)
 	}
-	k := bestKernel()
-	e, standardised := newEncoder(&m.Preparation), standardiseAll(k, &m.Preparation, x, n)
+	on := &machine{kernel: bestKernel()}
+	e, standardised := newEncoder(&m.Preparation), standardiseAll(on.kernel, &m.Preparation, x, n)
 	sum := make([]float32, n)
 	logits := make([]float32, n)
 	for _, member := range m.Members {
-		net, err := newNetwork(k, e, member.widths(), min(max(n, 8), 1024), 0, nil)
+		net, err := newNetwork(on, e, member.widths(), min(max(n, 8), 1024), 0, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -13,9 +13,9 @@ import (
 // The backing slices are shared with Gorgonia's tensors: writing params[i] or x before run is how values go in. Matrices of the batch
 // are padded, see dense: rows to a multiple of tileRows, and columns to one of panelColumns but for x.
 type network struct {
-	kernel *kernel
-	batch  int
-	inputs int // standardised features of a row of x
+	machine *machine
+	batch   int
+	inputs  int // standardised features of a row of x
 
 	x, y, w []float32   // [rows, inputs], [rows, 1], [rows, 1]
 	masks   [][]float32 // per hidden layer [rows, columns]; 0 or 1/(1-dropout); nil without dropout
@@ -29,10 +29,10 @@ type network struct {
 	vm         gorgonia.VM
 }
 
-// newNetwork builds the graph for rows that e encodes, and layers of the given widths: widths[0] encoded values, then the hidden layers, then
+// newNetwork builds the graph, computed on a machine, for rows that e encodes, and layers of the given widths: widths[0] encoded values, then the hidden layers, then
 // 1.
-func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64, l *loss) (*network, error) {
-	n := &network{kernel: k, batch: batch, inputs: e.features}
+func newNetwork(on *machine, e *encoder, widths []int, batch int, dropout float64, l *loss) (*network, error) {
+	n := &network{machine: on, batch: batch, inputs: e.features}
 	rows := padTo(batch, tileRows)
 	g := gorgonia.NewGraph()
 	b := builder{g: g}
@@ -45,7 +45,7 @@ func newNetwork(k *kernel, e *encoder, widths []int, batch int, dropout float64,
 		n.params = append(n.params, weightsData, biasData)
 		n.decayed = append(n.decayed, true, false)
 		n.learnables = append(n.learnables, weights, bias)
-		layer := &dense{name: fmt.Sprintf("layer %d", i), kernel: k, rows: rows, in: widths[i-1], out: widths[i],
+		layer := &dense{name: fmt.Sprintf("layer %d", i), machine: on, rows: rows, in: widths[i-1], out: widths[i],
 			inColumns: columns, columns: padTo(widths[i], panelColumns), floor: noFloor}
 		var mask *gorgonia.Node
 		if i < len(widths)-1 {

@@ -53,7 +53,7 @@ func TestNetworkGradientsEqualFiniteDifferences(t *testing.T) {
 }
 
 func testGradients(t *testing.T, k *kernel, p *Preparation, widths []int, l loss) {
-	n, err := newNetwork(k, newEncoder(p), widths, 7, 0.25, &l)
+	n, err := newNetwork(&machine{kernel: k}, newEncoder(p), widths, 7, 0.25, &l)
 	if err != nil {
 		t.Fatal(err)
 	}

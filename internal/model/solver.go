@@ -57,7 +57,7 @@ func (a *adamW) step(n *network, rate, decay float64) error {
 		if n.decayed[i] {
 			s.shrink = float32(1 - rate*decay)
 		}
-		n.kernel.adam(params, gradient, a.First[i], a.Second[i], s)
+		n.machine.adam(params, gradient, a.First[i], a.Second[i], s)
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (d *Data) Run(ctx context.Context, p Protocol, o Options) (Result, error) {
 	for range min(runtime.GOMAXPROCS(0), len(folds)) {
 		workers.Go(func() {
 			for i := range next {
-				r.Folds[i], inputs[i], failed[i] = d.week(ctx, folds[i], cfg, func(e model.Epoch) { progress(i+1, e) })
+				r.Folds[i], inputs[i], failed[i] = d.week(ctx, folds[i], cfg, func(e model.Epoch, _ float64) { progress(i+1, e) })
 				if failed[i] != nil {
 					cancel() // the others are in vain
 				}
@@ -130,7 +130,7 @@ func first(failed []error) error {
 }
 
 // week trains one fold and measures it.
-func (d *Data) week(ctx context.Context, f Fold, cfg model.Config, progress func(model.Epoch)) (Week, int, error) {
+func (d *Data) week(ctx context.Context, f Fold, cfg model.Config, progress func(model.Epoch, float64)) (Week, int, error) {
 	fail := func(err error) (Week, int, error) {
 		return Week{}, 0, fmt.Errorf("test week of %s: %w", f.TestFrom.Format(time.DateOnly), err)
 	}
@@ -156,7 +156,7 @@ func (d *Data) week(ctx context.Context, f Fold, cfg model.Config, progress func
 
 // fit trains on a fold. A recipe that stops early is given the number of its epochs by the fold before, which it is trained on
 // first: the test week must not say when to stop.
-func (d *Data) fit(ctx context.Context, f Fold, cfg model.Config, progress func(model.Epoch)) (*model.Model, error) {
+func (d *Data) fit(ctx context.Context, f Fold, cfg model.Config, progress func(model.Epoch, float64)) (*model.Model, error) {
 	rows := d.rows(d.train(f))
 	if cfg.Stop != model.StopNever {
 		earlier := f.before(d.Delay)

@@ -31,13 +31,7 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 		return fail(err)
 	}
 	config := NetworkConfig(d, req.Seed)
-	members := max(config.Members, 1)
-	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, func(e model.Epoch) {
-		progress(job.FitProgress{
-			Member: e.Member, Members: members, Epoch: e.Epoch, Epochs: e.Epochs, TrainLoss: e.TrainLoss,
-			ValidationLoss: e.ValidationLoss, ValidationAP: e.ValidationAP, RowsPerSecond: e.RowsPerSecond,
-		})
-	})
+	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, told(progress, config))
 	if err != nil {
 		return fail(err)
 	}
@@ -51,6 +45,16 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 		return fail(err)
 	}
 	return t.keep(ctx, d, m, baseline, epochs, config.Seed)
+}
+
+// told passes epochs on as progress.
+func told(progress func(job.FitProgress), config model.Config) func(model.Epoch, float64) {
+	return func(e model.Epoch, done float64) {
+		progress(job.FitProgress{
+			Member: e.Member, Members: config.Members, Epoch: e.Epoch, Epochs: e.Epochs, Done: done, TrainLoss: e.TrainLoss,
+			ValidationLoss: e.ValidationLoss, ValidationAP: e.ValidationAP, RowsPerSecond: e.RowsPerSecond,
+		})
+	}
 }
 
 // fitBaseline trains a logistic regression on the same rows with the same scaling: what a model without a hidden layer and without

@@ -100,12 +100,7 @@ func (t *Trainer) Try(ctx context.Context, req job.TryRequest, progress func(job
 	config := NetworkConfig(d, 0)
 	config.Epochs = req.Epochs
 	out := job.Tried{Trial: req.Trial, Rung: req.Rung, Epochs: req.Epochs}
-	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, func(e model.Epoch) {
-		progress(job.FitProgress{
-			Member: e.Member, Members: config.Members, Epoch: e.Epoch, Epochs: e.Epochs, TrainLoss: e.TrainLoss,
-			ValidationLoss: e.ValidationLoss, ValidationAP: e.ValidationAP, RowsPerSecond: e.RowsPerSecond,
-		})
-	})
+	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, told(progress, config))
 	switch {
 	case errors.Is(err, model.ErrInvalid):
 		out.Failed = err.Error()

@@ -164,7 +164,7 @@ func TestStreamsAreListedOnceWithTheirLatestRun(t *testing.T) {
 }
 
 func TestHeartbeatsAreReadAsWhatTheyAre(t *testing.T) {
-	fit := job.FitProgress{Member: 1, Members: 3, Epoch: 7, Epochs: 40, ValidationAP: 0.8}
+	fit := job.FitProgress{Member: 1, Members: 3, Epoch: 7, Epochs: 40, Done: 0.2, ValidationAP: 0.8}
 	shard := job.Progress{Records: 9, Partitions: []job.PartitionProgress{{Partition: 2, Offset: 4}}}
 	temporal := dial(t, &fakeServer{describe: func(*workflowservice.DescribeWorkflowExecutionRequest) (*workflowservice.DescribeWorkflowExecutionResponse, error) {
 		return &workflowservice.DescribeWorkflowExecutionResponse{
