@@ -20,6 +20,9 @@ import (
 // errWorkerStops is the cause with which work is left when the worker is asked to stop.
 var errWorkerStops = errors.New("the worker is stopping")
 
+// errGrown is the cause with which a segment ends when there are partitions that nobody reads.
+var errGrown = errors.New("the topic has more partitions than the plan")
+
 // Stream has the activities of workflow Inference. Lease and Discover are for any
 // worker; Segment, Drain and Detach are for the one whose queue they are sent to.
 type Stream struct {
@@ -80,9 +83,13 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 	defer cancel(nil)
 	go cancelOnStop(within, activity.GetWorkerStopChannel(ctx), cancel)
 	outcome, last, err := session.Wait(within, func(p stream.Progress) {
+		if unread(&p, req) && len(req.Plan.Stages) == 0 {
+			cancel(errGrown)
+		}
 		s.Metrics.Observe(req.Plan.Pipeline, req.Shard, p)
 		activity.RecordHeartbeat(ctx, progress(p, req.Shard))
 	})
+	unread(&last, req)
 	// The last report may have come at the same moment as the end: the fault in it counts.
 	s.Metrics.Observe(req.Plan.Pipeline, req.Shard, last)
 	result, err := s.ended(req.Shard, key, outcome, last, err)
@@ -91,6 +98,20 @@ func (s *Stream) Segment(ctx context.Context, req job.SegmentRequest) (job.Segme
 		s.Journal.Drop(key)
 	}
 	return result, err
+}
+
+// unread reports that the topic has partitions which are not in the plan. A stream with stages cannot take them in: what
+// it knows of a key stands with the partition that the key had. That is for a person to decide about.
+func unread(p *stream.Progress, req job.SegmentRequest) bool {
+	stage := req.Plan.Stage(req.Shard.Stage)
+	if p.TopicPartitions <= stage.Partitions {
+		return false
+	}
+	if len(req.Plan.Stages) > 0 && p.Stuck == "" {
+		p.Stuck = fmt.Sprintf("%s has %d partitions, and the stream reads the %d that it began with; keys with a history may have moved to the others."+
+			" Send to the first %d only; docs/failures.md, a topic that grows, says what else can be done", stage.Topic, p.TopicPartitions, stage.Partitions, stage.Partitions)
+	}
+	return true
 }
 
 // attach joins or starts the shard's loop. One that runs under older orders, since it was
@@ -164,6 +185,8 @@ func (s *Stream) ended(shard job.Shard, key string, outcome stream.Outcome, last
 		s.Logger.Error("a loop is stuck; another one takes its place, and fences it", "shard", key, "error", err,
 			"fault", string(stream.FaultStuck), "do", "nothing now; if it happens again, restart this worker and look at the record that the error names")
 		return job.Segment{}, mapped(err)
+	case errors.Is(err, errGrown):
+		return job.Segment{End: job.EndGrown, Progress: progress(last, shard)}, nil
 	case errors.Is(err, errWorkerStops):
 		return s.drained(shard, key, job.EndLeaving)
 	case temporal.IsCanceledError(err): // asked by the server: the workflow was cancelled
@@ -254,7 +277,7 @@ func progress(p stream.Progress, shard job.Shard) job.Progress {
 		Model:      job.ModelRef{Name: p.Model, Version: p.ModelVersion},
 		Generation: p.Generation, Paused: p.Paused, Limit: p.Limit,
 		State: string(p.State), Stuck: p.Stuck, Throttled: p.Throttled > 0,
-		LastError: p.LastError, LastErrorAt: p.LastErrorAt, LastCommit: p.LastCommit, At: p.At,
+		LastError: p.LastError, LastErrorAt: p.LastErrorAt, LastCommit: p.LastCommit, At: p.At, TopicPartitions: p.TopicPartitions,
 	}
 	for _, q := range p.Partitions {
 		out.Partitions = append(out.Partitions, job.PartitionProgress{Partition: q.Partition, Offset: q.Next, High: q.High, Lag: q.Lag})

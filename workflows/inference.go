@@ -50,6 +50,7 @@ type inference struct {
 	orders   int            // that are carried out, or wait for the one before
 	busy     bool           // an order is carried out
 	dividing bool           // shards have ended, and others take their place
+	growing  int            // to how many partitions, while those that were added are taken in; else 0
 	stood    []job.Position // of each partition: the newest that is known to be committed, by partition
 	placing  bool           // whether this run chooses workers; those that began earlier take any
 }

@@ -29,6 +29,10 @@ func (s *inference) runShard(ctx workflow.Context, sh *shard) {
 			s.enter(ctx, sh, job.ShardRunning)
 			sh.end, err = s.segment(ctx, sh)
 		}
+		if err == nil && sh.end == job.EndGrown {
+			s.grow(sh.Last.TopicPartitions)
+			_ = workflow.Await(ctx, func() bool { return s.over(sh) || s.growing == 0 })
+		}
 		s.note(ctx, sh, err)
 		if wait := backoff(sh.Failures); wait > 0 && !s.over(sh) {
 			// New orders may be the mend. Only a cancelled run ends this early, and the loop's

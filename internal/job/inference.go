@@ -38,7 +38,8 @@ type StreamPlan struct {
 	Output       string   `json:"output"`
 	DeadLetters  string   `json:"dead_letters"`
 	Sink         string   `json:"sink"`
-	Start        string   `json:"start"` // where partitions begin that have no committed offset
+	Start        string   `json:"start"`           // where partitions begin that have no committed offset
+	Began        int      `json:"began,omitempty"` // how many partitions the topic had then, if more were added: those begin with their first record
 	Model        ModelRef `json:"model"`
 	SegmentLasts Duration `json:"segment_lasts"`
 	Orders       Orders   `json:"orders,omitzero"`
@@ -93,6 +94,7 @@ const (
 	EndDetached End = "detached" // asked to end early for a new history; the loop runs on
 	EndStopped  End = "stopped"  // drained because the stream was stopped
 	EndLeaving  End = "leaving"  // drained because the worker stops
+	EndGrown    End = "grown"    // the topic has more partitions than the plan; the loop runs on
 )
 
 // Segment is the checkpoint that a segment returns: the truth that is also in
@@ -127,6 +129,8 @@ type Progress struct {
 	LastErrorAt   time.Time           `json:"last_error_at,omitzero"`
 	LastCommit    time.Time           `json:"last_commit,omitzero"`
 	At            time.Time           `json:"at"`
+
+	TopicPartitions int `json:"topic_partitions,omitempty"` // that the topic has, read by this shard or not; 0 unknown
 }
 
 // PartitionProgress is the position of one input partition.

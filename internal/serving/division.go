@@ -82,7 +82,7 @@ func (s *Server) retire(ctx context.Context, plan job.StreamPlan, stood []job.Po
 	}
 	return stream.Retire(ctx, stream.Options{
 		Kafka: s.Kafka, Pipeline: plan.Pipeline, Stage: stage, Group: plan.Group, Topic: plan.Stage(stage).Topic, Partitions: partitions,
-		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Stood: positions(of(stage, stood)), Logger: s.Logger,
+		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Added: int32(plan.Began), Stood: positions(of(stage, stood)), Logger: s.Logger,
 		// Whoever divides decides about the partitions. Of a stream with stages the results tell too little.
 		StillOwner: func(context.Context) bool { return len(plan.Stages) == 0 && plan.Sink == string(stream.SinkKafka) },
 	}, plan.Orders.Generation)

@@ -140,7 +140,7 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 		Topic: req.Plan.Stage(req.Shard.Stage).Topic, Partitions: req.Shard.Partitions,
 		Output: req.Plan.Output, DeadLetters: req.Plan.DeadLetters, Forward: forward(req.Plan, req.Shard),
 		Delivery: stream.Delivery(d.Stream.Delivery), History: s.book(req.Plan, req.Shard), Abreast: s.abreast(req.Plan, req.Shard),
-		Start: start, Stood: positions(req.Stood), Sink: stream.SinkKind(req.Plan.Sink), Console: console,
+		Start: start, Added: int32(req.Plan.Began), Stood: positions(req.Stood), Sink: stream.SinkKind(req.Plan.Sink), Console: console,
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
 		Model: orders.Model, ModelVersion: orders.ModelVersion, Orders: orders,
 		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,

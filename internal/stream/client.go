@@ -19,6 +19,7 @@ type confluent struct {
 	note  func(error)       // told of trouble that the client mends by itself
 	seen  func(*statistics) // told how the clients are, every now and then
 	stood func([]standing)  // told where partitions stand, every now and then
+	count func(int)         // and how many the input has
 	wait  func()            // called while a call of the loop's goroutine waits for room
 	plain sync.Once         // says why records cross one by one
 }

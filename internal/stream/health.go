@@ -28,6 +28,8 @@ type health struct {
 	lookout lookout
 	looks   atomic.Pointer[[]standing] // the last, if nobody has taken it into account
 
+	partitions atomic.Int32 // of the input, as counted last; 0 unknown
+
 	reading, writing atomic.Pointer[statistics] // of the clients, as reported last
 }
 
@@ -110,6 +112,7 @@ func (l *Loop) wellbeing(p *Progress, at time.Time) {
 	h := &l.health
 	p.LastError, p.LastErrorAt = h.lastErr, h.errAt
 	p.Faults, p.Restarts = maps.Clone(h.faults), h.restarts
+	p.TopicPartitions = int(h.partitions.Load())
 	p.Throttled, p.Stuck = h.throttle(), cmp.Or(h.stuck, h.withheld)
 	if b, any := l.InHand(); any {
 		p.BatchAge = max(0, at.Sub(b.Since))

@@ -15,7 +15,8 @@ import (
 // while the loop goes on. And the client may cease to fetch one partition of several, as after
 // the death of a broker (librdkafka's issues 4492 and 5153), while the loop goes on with the
 // others, and sees no end that it is behind. So the brokers are asked where the partitions
-// stand, past the client's own idea of it.
+// stand, past the client's own idea of it; and how many the input has, since a client that was
+// told which to read never hears of others.
 
 // ground is a partition of any topic.
 type ground struct {
@@ -61,6 +62,9 @@ func (s *producer) lookOut(ctx context.Context) {
 			continue
 		}
 		s.stood(found)
+		if n, err := partitions(admin, s.Topic, int(answerTimeout.Milliseconds())); err == nil {
+			s.count(n)
+		}
 	}
 }
 

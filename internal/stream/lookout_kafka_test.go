@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"temporal-streaming/internal/score"
 )
 
 // TestTransactionThatHangsInTheOutputIsTold leaves a transaction of another producer open in
@@ -51,4 +53,71 @@ func TestTransactionThatHangsInTheOutputIsTold(t *testing.T) {
 		t.Fatal(got.err)
 	}
 	wantOnce(t, o.Kafka, o.Output, 100)
+}
+
+// TestPartitionsThatAreAddedAreCounted adds two to the input of a loop that was to begin with
+// what comes, and begins them with what they held before anybody looked.
+func TestPartitionsThatAreAddedAreCounted(t *testing.T) {
+	t.Parallel()
+	o := topics(t, broker(t), 2)
+	o.lookEvery, o.Start = 20*time.Millisecond, StartLatest()
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "the partitions are counted", func(p Progress) bool { return p.State == StateRunning && p.TopicPartitions == 2 })
+	err := withAdmin(within(t, time.Minute), o.Kafka, func(a *kafka.AdminClient) error {
+		results, err := a.CreatePartitions(t.Context(), []kafka.PartitionsSpecification{{Topic: o.Topic, IncreaseTo: 4}})
+		if err == nil && results[0].Error.Code() != kafka.ErrNoError {
+			err = results[0].Error
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.until(t, "they are more", func(p Progress) bool { return p.TopicPartitions == 4 })
+	r.stop()
+	if got := r.wait(t, 10*time.Second); got.err != nil {
+		t.Fatal(got.err)
+	}
+
+	preload(t, o.Kafka, o.Topic, 0, 200)
+	before, added := int64(0), int64(0)
+	all, err := Group(within(t, time.Minute), o.Kafka, GroupID(o.Pipeline), o.Topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range all {
+		if p.Partition < 2 {
+			before += p.End - p.Committed
+		} else {
+			added += p.End
+		}
+	}
+	if added == 0 {
+		t.Fatal("no record went to a partition that was added")
+	}
+	o.Partitions, o.Added = []int32{0, 1, 2, 3}, 2
+	r = start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "all are scored", func(p Progress) bool { return p.Records == before+added })
+	r.stop()
+	if got := r.wait(t, 10*time.Second); got.err != nil {
+		t.Fatal(got.err)
+	}
+	seen := map[string]int{}
+	for _, r := range contents(t, o.Kafka, o.Output) {
+		p, err := score.DecodePrediction(r.Value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[p.ID]++; r.Partition != p.Partition%2 {
+			t.Errorf("input partition %d was answered in output partition %d of 2", p.Partition, r.Partition)
+		}
+	}
+	if len(seen) != 200 {
+		t.Errorf("%d of 200 records are scored", len(seen))
+	}
+	for id, n := range seen {
+		if n != 1 {
+			t.Errorf("%s is scored %d times", id, n)
+		}
+	}
 }

@@ -41,6 +41,7 @@ type Options struct {
 	Delivery    Delivery
 	Stood       []Position // offsets that are known to be committed: an older answer of the broker is not believed
 	Start       Start      // used only for partitions where the group has committed nothing
+	Added       int32      // partitions from this number on are younger than the stream, and begin with their first record; 0: none
 	Sink        SinkKind
 	Console     io.Writer // of the console sink
 

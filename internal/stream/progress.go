@@ -59,6 +59,8 @@ type Progress struct {
 	BatchAge  time.Duration   `json:"batch_age,omitempty"` // how long the transaction in hand has been open
 	Throttled time.Duration   `json:"throttled,omitempty"` // how long brokers hold answers back, at most
 
+	TopicPartitions int `json:"topic_partitions,omitempty"` // that the input has, read by this loop or not; 0 unknown
+
 	At time.Time `json:"at"`
 }
 

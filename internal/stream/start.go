@@ -62,11 +62,25 @@ func untouched(committed []int64) []bool {
 
 // begin answers where each partition starts if nothing is committed.
 func (s *session) begin(ctx context.Context, first, end []int64) ([]int64, error) {
+	begin, err := s.chosen(ctx, first, end)
+	if err != nil {
+		return nil, err
+	}
+	for i, p := range s.Partitions {
+		if s.Added > 0 && p >= s.Added {
+			begin[i] = first[i]
+		}
+	}
+	return begin, nil
+}
+
+// chosen is where each partition starts by Start.
+func (s *session) chosen(ctx context.Context, first, end []int64) ([]int64, error) {
 	switch {
 	case s.Start.latest:
-		return end, nil
+		return slices.Clone(end), nil
 	case s.Start.at.IsZero():
-		return first, nil
+		return slices.Clone(first), nil
 	}
 	begin, err := s.src.since(ctx, s.Start.at)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 	"go.temporal.io/api/enums/v1"
 
 	"temporal-streaming/internal/job"
@@ -88,6 +89,9 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		worker.signal(syscall.SIGCONT)
 		worker = second
 	})
+	w.widen("hello-fraud", 6)
+	phase("two more partitions", func() {})
+
 	worker.kill()
 	w.StopNow(t, stack.MLflow)
 	worker = w.worker()
@@ -108,6 +112,23 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		return nil
 	})
 	w.must(nil, "stop", "creditcard", "--reason", "the test is over")
+}
+
+// widen gives a topic more partitions.
+func (w *world) widen(topic string, partitions int) {
+	w.t.Helper()
+	admin, err := kafka.NewAdminClient(&kafka.ConfigMap{"bootstrap.servers": w.Brokers()})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer admin.Close()
+	results, err := admin.CreatePartitions(w.t.Context(), []kafka.PartitionsSpecification{{Topic: topic, IncreaseTo: partitions}})
+	if err == nil && results[0].Error.Code() != kafka.ErrNoError {
+		err = results[0].Error
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // TestKilledFitEndsWithTheSameWeights trains twice with one seed, once undisturbed and
