@@ -18,6 +18,10 @@ type Data struct {
 	Definition *pipeline.Definition // with the delay as its own
 	Delay      time.Duration
 
+	// Truth is each row's probability of a fraud, where somebody knows it, as one can of simulated data. No model is told; it says
+	// what is to be expected of a model's order of the rows, beside what these rows' luck made of it. Nil where nobody knows.
+	Truth []float64
+
 	names []string
 	x     []float32 // [N, F] row-major
 	times []float64 // unix seconds
@@ -25,8 +29,8 @@ type Data struct {
 	fraud []bool
 }
 
-// Open orders the rows of a table, which has the columns of the pipeline's training schema, and computes their features as they would
-// have been with labels known after a delay. The rows of one time keep their order.
+// Open puts a table, which has the columns of the pipeline's training schema, [InOrder], and computes its features as they would have
+// been with labels known after a delay.
 func Open(d *pipeline.Definition, table dataset.Table, delay time.Duration) (*Data, error) {
 	fail := func(err error) (*Data, error) { return nil, fmt.Errorf("open %s for a protocol: %w", d.Name, err) }
 	if d.Key == "" || d.EventTime.Column == "" {
@@ -34,16 +38,10 @@ func Open(d *pipeline.Definition, table dataset.Table, delay time.Duration) (*Da
 	}
 	own := *d
 	own.Label.Delay = pipeline.Span(fmt.Sprintf("%ds", int64(delay.Seconds())))
-	times, ok := table.Column(d.EventTime.Column)
-	if !ok {
-		return fail(fmt.Errorf("%w: no column %q", dataset.ErrSchema, d.EventTime.Column))
+	sorted, err := InOrder(d, table)
+	if err != nil {
+		return fail(err)
 	}
-	order := make([]int, table.Len())
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
-	sorted := table.Pick(order)
 	data := &Data{Definition: &own, Delay: delay}
 	data.times, _ = sorted.Column(d.EventTime.Column)
 	cards, known := sorted.Column(d.Key)
@@ -56,11 +54,24 @@ func Open(d *pipeline.Definition, table dataset.Table, delay time.Duration) (*Da
 	}
 	spec := feature.SpecOf(&own)
 	data.names = spec.Names()
-	var err error
 	if data.x, err = training.Vectors(&own, spec, sorted); err != nil {
 		return fail(err)
 	}
 	return data, nil
+}
+
+// InOrder is a table in order of event time, the order of a Data's rows. The rows of one time keep theirs.
+func InOrder(d *pipeline.Definition, table dataset.Table) (dataset.Table, error) {
+	times, ok := table.Column(d.EventTime.Column)
+	if !ok {
+		return dataset.Table{}, fmt.Errorf("%w: no column %q", dataset.ErrSchema, d.EventTime.Column)
+	}
+	order := make([]int, table.Len())
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(times[a], times[b]) })
+	return table.Pick(order), nil
 }
 
 // between is the range of rows with from <= time < to.

@@ -88,11 +88,11 @@ func TestAPerfectScorerFindsLessThanHalfAHundredCardsADay(t *testing.T) {
 				perfect[k] = 1
 			}
 		}
-		auc, ap, cp, err := data.judge(test, perfect)
-		if err != nil || auc != 1 || ap != 1 {
-			t.Errorf("a perfect scorer has AUC %v and AP %v; %v", auc, ap, err)
+		w, err := data.judge(f, test, perfect)
+		if err != nil || w.AUC != 1 || w.AP != 1 {
+			t.Errorf("a perfect scorer has AUC %v and AP %v; %v", w.AUC, w.AP, err)
 		}
-		mean += cp / float64(len(folds))
+		mean += w.CP100 / float64(len(folds))
 	}
 	if math.Abs(mean-0.419) > 0.0005 {
 		t.Errorf("a perfect scorer's CP@100 is %.4f, want .419", mean)

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"runtime"
 	"slices"
 	"sync"
 	"time"
 
-	"temporal-streaming/internal/evaluate"
 	"temporal-streaming/internal/model"
 	"temporal-streaming/internal/training"
 )
@@ -29,6 +27,13 @@ type Options struct {
 	Progress   func(Progress)
 }
 
+func (o Options) withDefaults() Options {
+	if o.Train == 0 {
+		o.Train = week
+	}
+	return o
+}
+
 // Progress is one more epoch of one of the folds, which are trained side by side.
 type Progress struct {
 	Done, Total int // epochs of all folds; fewer may come where a network stops early
@@ -38,17 +43,18 @@ type Progress struct {
 
 // Result is what a recipe is worth by a protocol. Its JSON is stable: names are only ever added.
 type Result struct {
-	Protocol   Protocol `json:"protocol"`
-	DelayDays  float64  `json:"label_delay_days"`
-	TrainDays  float64  `json:"train_days"`
-	Validation bool     `json:"validation_folds"`
-	Features   int      `json:"features"`
-	Inputs     int      `json:"inputs"` // of the networks, the encoding included
-	Members    int      `json:"members"`
-	AUC        Spread   `json:"auc"`
-	AP         Spread   `json:"ap"`
-	CP100      Spread   `json:"cp100"`
-	Folds      []Week   `json:"folds"`
+	Protocol   Protocol  `json:"protocol"`
+	DelayDays  float64   `json:"label_delay_days"`
+	TrainDays  float64   `json:"train_days"`
+	Validation bool      `json:"validation_folds"`
+	Features   int       `json:"features"`
+	Inputs     int       `json:"inputs"` // of the networks, the encoding included
+	Members    int       `json:"members"`
+	AUC        Spread    `json:"auc"`
+	AP         Spread    `json:"ap"`
+	CP100      Spread    `json:"cp100"`
+	Expected   *Expected `json:"expected,omitempty"` // where the data's [Data.Truth] is known
+	Folds      []Week    `json:"folds"`
 }
 
 // Week is one fold's.
@@ -61,6 +67,8 @@ type Week struct {
 	AUC            float64 `json:"auc"`
 	AP             float64 `json:"ap"`
 	CP100          float64 `json:"cp100"`
+	ExpectedAUC    float64 `json:"expected_auc,omitempty"`
+	ExpectedAP     float64 `json:"expected_ap,omitempty"`
 	FitSeconds     float64 `json:"fit_seconds"` // beside other folds
 }
 
@@ -73,15 +81,10 @@ type Spread struct {
 // Run trains the recipe anew for each fold of a protocol and measures it on the fold's week. Folds are trained side by side on
 // all cores.
 func (d *Data) Run(ctx context.Context, p Protocol, o Options) (Result, error) {
-	if o.Train == 0 {
-		o.Train = week
-	}
-	folds, err := p.Folds(d.Delay, o.Train, o.Validation)
+	o = o.withDefaults()
+	folds, err := d.folds(p, o)
 	if err != nil {
 		return Result{}, err
-	}
-	if !slices.Contains(p.Delays(), d.Delay) {
-		return Result{}, fmt.Errorf("protocol %s knows labels after %v, not %v", p, p.Delays(), d.Delay)
 	}
 	cfg := training.NetworkConfig(d.Definition, 0)
 	if o.Members > 0 {
@@ -114,9 +117,17 @@ func (d *Data) Run(ctx context.Context, p Protocol, o Options) (Result, error) {
 		return Result{}, err
 	}
 	r.Inputs = slices.Max(inputs)
-	r.AUC, r.AP, r.CP100 = spread(r.Folds, func(w Week) float64 { return w.AUC }),
-		spread(r.Folds, func(w Week) float64 { return w.AP }), spread(r.Folds, func(w Week) float64 { return w.CP100 })
+	r.spread()
 	return r, nil
+}
+
+// folds are those of a protocol that allows the data's delay.
+func (d *Data) folds(p Protocol, o Options) ([]Fold, error) {
+	folds, err := p.Folds(d.Delay, o.Train, o.Validation)
+	if err == nil && !slices.Contains(p.Delays(), d.Delay) {
+		err = fmt.Errorf("protocol %s knows labels after %v, not %v", p, p.Delays(), d.Delay)
+	}
+	return folds, err
 }
 
 // first is the error that made the others end, where there is one.
@@ -145,12 +156,12 @@ func (d *Data) week(ctx context.Context, f Fold, cfg model.Config, progress func
 	if err != nil {
 		return fail(err)
 	}
-	w := Week{Test: f.TestFrom.Format(time.DateOnly), TrainRows: len(train), TrainPositives: d.frauds(train),
-		TestRows: len(test), TestPositives: d.frauds(test), FitSeconds: time.Since(begin).Seconds()}
-	w.AUC, w.AP, w.CP100, err = d.judge(test, probabilities(m, d.rows(test)))
+	seconds := time.Since(begin).Seconds()
+	w, err := d.judge(f, test, probabilities(m, d.rows(test)))
 	if err != nil {
 		return fail(err)
 	}
+	w.TrainRows, w.TrainPositives, w.FitSeconds = len(train), d.frauds(train), seconds
 	return w, m.Preparation.Width(), nil
 }
 
@@ -194,48 +205,6 @@ func probabilities(m *model.Model, rows model.Rows) []float64 {
 		p[i] = float64(v)
 	}
 	return p
-}
-
-// judge measures anybody's probabilities of the test rows.
-func (d *Data) judge(test []int, probability []float64) (auc, ap, cp float64, err error) {
-	s := evaluate.Scores{Probability: probability}
-	var cards, days []int64
-	for _, i := range test {
-		s.Label, cards, days = append(s.Label, d.fraud[i]), append(cards, d.cards[i]), append(days, d.day(i))
-	}
-	report, err := evaluate.NewReport(s, 0.5)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	byDay, err := evaluate.CardPrecision(s, cards, days, topCards)
-	if err != nil {
-		return 0, 0, 0, err
-	}
-	for _, v := range byDay {
-		cp += v / float64(len(byDay))
-	}
-	return report.ROCAUC, report.AveragePrecision, cp, nil
-}
-
-func (d *Data) frauds(rows []int) (n int) {
-	for _, i := range rows {
-		if d.fraud[i] {
-			n++
-		}
-	}
-	return n
-}
-
-func spread(weeks []Week, of func(Week) float64) Spread {
-	var s Spread
-	for _, w := range weeks {
-		s.Mean += of(w) / float64(len(weeks))
-	}
-	for _, w := range weeks {
-		s.Deviation += (of(w) - s.Mean) * (of(w) - s.Mean) / float64(len(weeks))
-	}
-	s.Deviation = math.Sqrt(s.Deviation)
-	return s
 }
 
 // counted numbers the epochs of all folds, and tells of one at a time.
