@@ -54,8 +54,10 @@ func (s *inference) takeIn(ctx workflow.Context, partitions int) error {
 		return err
 	}
 	s.growing = 0 // shards that kept their partitions go on; they are asked next
-	var a *activities.Stream
 	reason := fmt.Sprintf("%s has %d partitions now, and had %d", plan.Topic, partitions, before)
+	s.status.Note = fmt.Sprintf("Taken in at %s: %s", workflow.Now(ctx).UTC().Format(time.RFC3339), reason)
+	s.describe(ctx)
+	var a *activities.Stream
 	_, err = s.settle(ctx, job.ControlReceipt{What: "grow", Reason: reason, By: "the stream"}, a.Obey)
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,6 +85,9 @@ func TestPartitionsThatWereAddedAreTakenIn(t *testing.T) {
 	}
 	if r := status.Receipt; r == nil || r.What != "grow" || r.Reason != "hello-fraud has 7 partitions now, and had 6" {
 		t.Errorf("the status shows %+v", r)
+	}
+	if !strings.HasSuffix(status.Note, ": hello-fraud has 7 partitions now, and had 6") {
+		t.Errorf("the status says %q", status.Note)
 	}
 	if len(receipt.Shards) != 2 || failures != 1 {
 		t.Errorf("%d shards in the end, %d divisions failed", len(receipt.Shards), failures)

@@ -3,13 +3,16 @@ package workflows
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/mock"
 	"go.temporal.io/sdk/converter"
+	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
 	"temporal-streaming/activities"
@@ -21,6 +24,16 @@ type environment struct {
 	env *testsuite.TestWorkflowEnvironment
 }
 
+// newEnvironment runs workflows without a server. It is more patient with workflow code that does not yield than
+// the SDK's second: on a busy machine the scheduler alone may take that long.
+func newEnvironment() *testsuite.TestWorkflowEnvironment {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: 20 * time.Second})
+	return env
+}
+
 // dealt is four partitions in so many shards.
 var dealt = map[int][]job.Shard{
 	1: {{ID: 0, Partitions: []int32{0, 1, 2, 3}}},
@@ -29,8 +42,7 @@ var dealt = map[int][]job.Shard{
 
 func inferenceEnvironment(t *testing.T, shards int) *environment {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	w := &environment{env: suite.NewTestWorkflowEnvironment()}
+	w := &environment{env: newEnvironment()}
 	w.env.SetTestTimeout(20 * time.Second)
 	var a *activities.Stream
 	w.env.RegisterActivity(a)
@@ -159,8 +171,7 @@ func TestDeathsThatAreFarApartDoNotAddUp(t *testing.T) {
 }
 
 func TestStreamWithoutAModelFailsWithASentence(t *testing.T) {
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := newEnvironment()
 	var a *activities.Stream
 	env.RegisterActivity(a)
 	env.OnActivity(a.Discover, mock.Anything, mock.Anything).Return(job.StreamPlan{},

@@ -16,8 +16,7 @@ import (
 // searchEnvironment plans nine trials in two rungs; try answers how each does.
 func searchEnvironment(t *testing.T, try func(job.TryRequest) (job.Tried, error)) (*testsuite.TestWorkflowEnvironment, *job.ConcludeRequest) {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := newEnvironment()
 	var a *activities.Training
 	env.RegisterActivity(a)
 	plan := job.SearchPlan{Strategy: "successive_halving", Parallel: 2, Rungs: []job.Rung{{Trials: 9, Epochs: 4}, {Trials: 3, Epochs: 12}}}

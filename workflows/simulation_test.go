@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"hash/fnv"
-	"log/slog"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -18,7 +17,6 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
-	sdklog "go.temporal.io/sdk/log"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/workflow"
@@ -126,9 +124,7 @@ func liveThrough(t *testing.T, seed uint64) {
 
 // history runs until the workflow ends or continues as new.
 func (l *life) history(req job.InferenceRequest, number int) error {
-	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(sdklog.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	l.env = suite.NewTestWorkflowEnvironment()
+	l.env = newEnvironment()
 	l.env.SetTestTimeout(30 * time.Second)
 	l.env.SetStartTime(time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC).Add(time.Duration(number) * time.Hour))
 	l.env.RegisterActivity((*activities.Stream)(nil))

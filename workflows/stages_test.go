@@ -26,8 +26,7 @@ type stagedStream struct {
 
 func stagedEnvironment(t *testing.T) *stagedStream {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	w := &stagedStream{environment: &environment{env: suite.NewTestWorkflowEnvironment()}}
+	w := &stagedStream{environment: &environment{env: newEnvironment()}}
 	w.env.SetTestTimeout(20 * time.Second)
 	var a *activities.Stream
 	w.env.RegisterActivity(a)

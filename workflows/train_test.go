@@ -23,8 +23,7 @@ func good() job.Validated {
 // trainEnvironment answers every activity of Train with a plausible result.
 func trainEnvironment(t *testing.T, validated job.Validated) *testsuite.TestWorkflowEnvironment {
 	t.Helper()
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := newEnvironment()
 	var a *activities.Training
 	env.RegisterActivity(a)
 	env.OnActivity(a.Ingest, mock.Anything, mock.Anything).Return(job.Ingested{Experiment: "creditcard", Gates: gates}, nil)
@@ -75,8 +74,7 @@ func TestTrainRejectsAndStillEndsWell(t *testing.T) {
 }
 
 func TestFailedTrainingClosesItsRun(t *testing.T) {
-	var suite testsuite.WorkflowTestSuite
-	env := suite.NewTestWorkflowEnvironment()
+	env := newEnvironment()
 	var a *activities.Training
 	env.RegisterActivity(a)
 	env.OnActivity(a.Ingest, mock.Anything, mock.Anything).Return(job.Ingested{Experiment: "creditcard"}, nil)
@@ -119,8 +117,7 @@ func TestTransientErrorsAreRetriedAndFinalOnesAreNot(t *testing.T) {
 		{"final", temporal.NewApplicationError("no such column", job.ErrTypeInvalid), 1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var suite testsuite.WorkflowTestSuite
-			env := suite.NewTestWorkflowEnvironment()
+			env := newEnvironment()
 			var a *activities.Training
 			env.RegisterActivity(a)
 			tries := 0
