@@ -83,9 +83,29 @@ func (e *StageEngine) Origin(value []byte) (partition int32, offset int64, row i
 	if reject != nil || kind != forwardRecord {
 		return 0, 0, 0, false
 	}
+	o, ok := originOf(rest)
+	return o.Partition, o.Offset, o.Row, ok
+}
+
+// Origin is a row of the source.
+type Origin struct {
+	Partition int32
+	Offset    int64
+	Row       int
+	Timestamp int64 // of its message, unix milliseconds
+}
+
+// OriginOf tells of which row a message between stages is, whatever the features it was written under; ok is false where it is of
+// none, as a label.
+func OriginOf(value []byte) (o Origin, ok bool) {
+	if len(value) < forwardHeader || value[0] != forwardMagic || value[1] != forwardVersion || value[2] != forwardRecord {
+		return Origin{}, false
+	}
+	return originOf(value[forwardHeader:])
+}
+
+func originOf(rest []byte) (o Origin, ok bool) {
 	in := forwardReader{b: rest}
-	partition, offset = int32(in.varint()), in.varint()
-	in.varint() // the timestamp
-	row = int(in.varint())
-	return partition, offset, row, !in.torn
+	o = Origin{Partition: int32(in.varint()), Offset: in.varint(), Timestamp: in.varint(), Row: int(in.varint())}
+	return o, !in.torn
 }

@@ -80,12 +80,22 @@ func (s *Server) retire(ctx context.Context, plan job.StreamPlan, stood []job.Po
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrRequest, err)
 	}
-	return stream.Retire(ctx, stream.Options{
-		Kafka: s.Kafka, Pipeline: plan.Pipeline, Stage: stage, Group: plan.Group, Topic: plan.Stage(stage).Topic, Partitions: partitions,
-		Output: plan.Output, DeadLetters: plan.DeadLetters, Start: start, Added: int32(plan.Began), Stood: positions(of(stage, stood)), Logger: s.Logger,
-		// Whoever divides decides about the partitions. Of a stream with stages the results tell too little.
-		StillOwner: func(context.Context) bool { return len(plan.Stages) == 0 && plan.Sink == string(stream.SinkKafka) },
-	}, plan.Orders.Generation)
+	o := owner(plan, stage, partitions)
+	o.Kafka, o.Start, o.Added, o.Stood, o.Logger = s.Kafka, start, int32(plan.Began), positions(of(stage, stood)), s.Logger
+	return stream.Retire(ctx, o, plan.Orders.Generation)
+}
+
+// owner is a loop of a stage, as far as who retires it must know.
+func owner(plan job.StreamPlan, stage int, partitions []int32) stream.Options {
+	return stream.Options{
+		Pipeline: plan.Pipeline, Stage: stage, Group: plan.Group, Topic: plan.Stage(stage).Topic, Partitions: partitions,
+		// Where its results go decides what they tell. Predictions name records of the source, but are not the results of a stage that
+		// handed these on: judged by predictions that were aborted, it would be set back and hand them on again.
+		Output: plan.Output, DeadLetters: plan.DeadLetters, Forward: forward(plan, job.Shard{Stage: stage}),
+		Repeatable: plan.Stage(stage).Kind == job.StageLabels,
+		// Whoever divides decides about the partitions.
+		StillOwner: func(context.Context) bool { return plan.Sink == string(stream.SinkKafka) },
+	}
 }
 
 // of are the positions of one stage.

@@ -123,9 +123,9 @@ func (s *fakeSource) unstable(context.Context) ([]mark, error) {
 	return slices.Clone(s.offsets), nil
 }
 
-func (s *fakeSource) results(context.Context, int64) ([]lastResult, error) {
+func (s *fakeSource) results(context.Context, []int64, int64) ([]lastResult, error) {
 	if s.proven == nil {
-		return slices.Repeat([]lastResult{{next: -1}}, len(s.parts)), nil
+		return slices.Repeat([]lastResult{{next: -1, upTo: -1}}, len(s.parts)), nil
 	}
 	s.say("results %v", s.proven)
 	if err := s.fault("results"); err != nil {
@@ -133,7 +133,7 @@ func (s *fakeSource) results(context.Context, int64) ([]lastResult, error) {
 	}
 	var last []lastResult
 	for _, next := range s.proven {
-		last = append(last, lastResult{next: next, model: s.provenBy})
+		last = append(last, lastResult{next: next, upTo: next, model: s.provenBy})
 	}
 	return last, nil
 }
@@ -265,6 +265,11 @@ func (s *fakeSink) commit(_ context.Context, next []int64, notes []string) error
 }
 
 func (s *fakeSink) abort(context.Context) { s.say("abort") }
+func (s *fakeSink) unhide(context.Context) error {
+	s.say("unhide")
+	return nil
+}
+
 func (s *fakeSink) clear(context.Context) error {
 	s.say("clear")
 	return s.fault("clear")
@@ -282,3 +287,4 @@ func (blackHole) commit(context.Context, []int64, []string) error    { return ni
 func (blackHole) clear(context.Context) error                        { return nil }
 func (blackHole) abort(context.Context)                              {}
 func (blackHole) close()                                             {}
+func (blackHole) unhide(context.Context) error                       { return nil }

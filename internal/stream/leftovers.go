@@ -32,7 +32,7 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 		return nil, err
 	}
 	defer admin.Close()
-	hidden, err := s.hidden(ctx, admin)
+	hidden, err := s.hidden(ctx, admin, s.written())
 	if err != nil {
 		return nil, err
 	}
@@ -70,6 +70,30 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 		s.settled = append(s.settled, it)
 	}
 	return gone, nil
+}
+
+// unhide aborts what earlier transactions of the id have left open where a stage writes, in the next topic, too. There others may
+// have transactions open for as long as they like, which this does not touch: so it is done only where an offset that was
+// committed for certain is gone, and the results that would tell why are hidden.
+func (s *producer) unhide(ctx context.Context) error {
+	admin, err := kafka.NewAdminClientFromProducer(s.p)
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	places := s.written()
+	for i := range s.Forward {
+		for p := range s.sizes[int(toForward)+i] {
+			places = append(places, ground{s.Forward[i], p})
+		}
+	}
+	hidden, err := s.hidden(ctx, admin, places)
+	if err != nil || len(hidden) == 0 {
+		return err
+	}
+	s.Logger.Warn("records stand open where this stage writes; aborting those of its own earlier transactions", slog.String("where", fmt.Sprint(hidden)),
+		slog.String("do", "nothing: what they were made of is handled again, unless it was before"))
+	return s.overrule(ctx, hidden)
 }
 
 // overrule runs a transaction in some partitions, and aborts it.

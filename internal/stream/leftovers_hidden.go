@@ -14,9 +14,9 @@ const (
 	hiddenPause = 30 * time.Millisecond
 )
 
-// hidden answers where the sink writes and a transaction stands open.
-func (s *producer) hidden(ctx context.Context, admin *kafka.AdminClient) ([]standing, error) {
-	places, stood := s.written(), map[ground]int64{}
+// hidden answers where of some places a transaction stands open.
+func (s *producer) hidden(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
+	stood := map[ground]int64{}
 	var hidden []standing
 	for look := range hiddenLooks {
 		if look > 0 {

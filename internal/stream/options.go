@@ -38,6 +38,7 @@ type Options struct {
 	Output      string   // topic of predictions; an input partition p goes to output partition p mod their number
 	DeadLetters string   // default Topic + ".dlq"
 	Forward     []string // topics that results of score.KindForward go to; Result.To is a place among them
+	Repeatable  bool     // what it hands on may be handed on again: labels, of which every stage takes the first
 	Delivery    Delivery
 	Stood       []Position // offsets that are known to be committed: an older answer of the broker is not believed
 	Start       Start      // used only for partitions where the group has committed nothing

@@ -54,9 +54,9 @@ func (w *slow) dial(limits) (source, sink, error) {
 
 type slowSource struct{ *slow }
 
-func (s slowSource) unstable(context.Context) ([]mark, error)               { return nil, nil }
-func (s slowSource) results(context.Context, int64) ([]lastResult, error)   { return nil, nil }
-func (s slowSource) holds(context.Context, int32, lastResult) (bool, error) { return false, nil }
+func (s slowSource) unstable(context.Context) ([]mark, error)                      { return nil, nil }
+func (s slowSource) results(context.Context, []int64, int64) ([]lastResult, error) { return nil, nil }
+func (s slowSource) holds(context.Context, int32, lastResult) (bool, error)        { return false, nil }
 
 func (s slowSource) committed(context.Context) ([]mark, error) {
 	return []mark{{next: s.next}}, nil

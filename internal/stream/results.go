@@ -14,7 +14,8 @@ import (
 
 // lastResult is where the results of a partition end.
 type lastResult struct {
-	next  int64  // the offset behind the last record that has one; -1: none has
+	next  int64  // the offset behind the last record that has one; -1: none has, or nobody knows
+	upTo  int64  // up to there stand only labels behind it, which have no results
 	time  string // that record's timestamp, as the result has it; "" unknown
 	model string // that scored it, with its version; "": it is a dead letter of this pipeline
 }
@@ -22,8 +23,11 @@ type lastResult struct {
 func modelName(name, version string) string { return name + " " + version }
 
 // results answers where the committed predictions and dead letters of every partition owned
-// end. Of each topic's end up to most records a partition are read, in steps.
-func (s *consumer) results(ctx context.Context, most int64) ([]lastResult, error) {
+// end. Of each topic's end up to most records a partition are read, in steps. from are the committed offsets.
+func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]lastResult, error) {
+	if s.Stage > 0 || len(s.Forward) > 0 {
+		return s.stageResults(ctx, from, most)
+	}
 	type answer struct {
 		last map[int32]lastResult
 		err  error
@@ -52,6 +56,7 @@ func (s *consumer) results(ctx context.Context, most int64) ([]lastResult, error
 				last[i] = it
 			}
 		}
+		last[i].upTo = last[i].next
 	}
 	return last, nil
 }
@@ -128,7 +133,7 @@ func (s *consumer) lastResults(ctx context.Context, topic string, most int64, of
 				return
 			}
 			if before, known := last[it.at.Partition]; it.model != "" || !known || it.at.Offset >= before.next {
-				last[it.at.Partition] = lastResult{it.at.Offset + 1, it.time, it.model}
+				last[it.at.Partition] = lastResult{next: it.at.Offset + 1, time: it.time, model: it.model}
 			}
 		}); err != nil {
 			return nil, err

@@ -59,16 +59,16 @@ func (s *simSource) committed(context.Context) ([]mark, error) {
 
 func (s *simSource) unstable(ctx context.Context) ([]mark, error) { return s.committed(ctx) }
 
-func (s *simSource) results(context.Context, int64) ([]lastResult, error) {
+func (s *simSource) results(context.Context, []int64, int64) ([]lastResult, error) {
 	if err := s.actor.enter("results"); err != nil {
 		return nil, err
 	}
 	last := make([]lastResult, len(s.o.Partitions))
 	for i, p := range s.o.Partitions {
-		last[i].next = -1
+		last[i].next, last[i].upTo = -1, -1
 		for o := range s.logEnd[p] {
 			if s.visible[fmt.Sprintf("%d@%d", p, o)] > 0 {
-				last[i].next = o + 1
+				last[i].next, last[i].upTo = o+1, o+1
 			}
 		}
 	}
@@ -220,6 +220,7 @@ func (s *simSink) results(p int32, from, to, generation int64) {
 	}
 }
 
-func (s *simSink) abort(context.Context)       {}
-func (s *simSink) clear(context.Context) error { return nil }
-func (s *simSink) close()                      {}
+func (s *simSink) unhide(context.Context) error { return nil }
+func (s *simSink) abort(context.Context)        {}
+func (s *simSink) clear(context.Context) error  { return nil }
+func (s *simSink) close()                       {}

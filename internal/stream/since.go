@@ -35,12 +35,12 @@ func Since(ctx context.Context, k Kafka, topic string, t time.Time) ([]int64, er
 }
 
 // listOffsets asks for all partitions in one request; -1 where there is no such record.
-func listOffsets(ctx context.Context, a *kafka.AdminClient, topic string, n int, spec kafka.OffsetSpec) ([]int64, error) {
+func listOffsets(ctx context.Context, a *kafka.AdminClient, topic string, n int, spec kafka.OffsetSpec, more ...kafka.ListOffsetsAdminOption) ([]int64, error) {
 	asked := make(map[kafka.TopicPartition]kafka.OffsetSpec, n)
 	for p := range n {
 		asked[kafka.TopicPartition{Topic: &topic, Partition: int32(p)}] = spec
 	}
-	answer, err := a.ListOffsets(ctx, asked, kafka.SetAdminRequestTimeout(time.Duration(millis(ctx))*time.Millisecond))
+	answer, err := a.ListOffsets(ctx, asked, append(more, kafka.SetAdminRequestTimeout(time.Duration(millis(ctx))*time.Millisecond))...)
 	if err != nil {
 		return nil, unreachable(err)
 	}

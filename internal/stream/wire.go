@@ -30,8 +30,8 @@ type source interface {
 	// unstable answers the same without regard to open transactions.
 	unstable(ctx context.Context) ([]mark, error)
 	// results answers where the committed results of every partition owned end, from up to most
-	// records of each end of the output and the dead letters.
-	results(ctx context.Context, most int64) ([]lastResult, error)
+	// records of each end of the topics that they go to. from are the offsets that the group has committed.
+	results(ctx context.Context, from []int64, most int64) ([]lastResult, error)
 	// holds tells whether the record of a last result is still there.
 	holds(ctx context.Context, partition int32, last lastResult) (bool, error)
 	// bounds answers the first offset of every partition owned, and the one after its last.
@@ -59,6 +59,8 @@ type sink interface {
 	// letters behind their end, and answers the first offset of each partition owned whose
 	// result went with it. It comes after init and before begin.
 	leftovers(ctx context.Context) (gone map[int32]int64, err error)
+	// unhide aborts what earlier transactions of the id have left open where a stage writes. It comes after init and before begin.
+	unhide(ctx context.Context) error
 	begin() error
 	// send hands records over. They are copied, or on their way, when it returns.
 	send(ctx context.Context, records []outgoing) error

@@ -21,14 +21,19 @@ func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool
 	if err != nil || !s.witnessed() {
 		return marks, false, err
 	}
-	if changed, err = s.takeBack(ctx, marks); err != nil {
-		return nil, false, err
+	if s.plain() {
+		if changed, err = s.takeBack(ctx, marks); err != nil {
+			return nil, false, err
+		}
 	}
 	behind := make([]error, len(marks))
 	for i, m := range marks {
 		behind[i] = s.behind(i, m)
 	}
-	results, err := s.ask(ctx, errors.Join(behind...), cleared)
+	if s.Repeatable {
+		return marks, changed, s.repeat(ctx, marks, behind)
+	}
+	results, err := s.ask(ctx, nexts(marks), errors.Join(behind...), cleared)
 	if err != nil || results == nil {
 		return marks, changed, err
 	}
@@ -39,10 +44,10 @@ func (s *session) offsetsAtHand(ctx context.Context) (marks []mark, changed bool
 		}
 		last, doubted := results[i], behind[i] != nil || cleared
 		switch {
-		case last.next == m.next:
+		case last.next <= m.next && m.next <= last.upTo:
 			s.forget(i, m.next, behind[i])
 			continue
-		case last.next < max(m.next, s.stood[i]):
+		case last.upTo < max(m.next, s.stood[i]):
 			continue // they were deleted
 		case !doubted && !s.nextTo(*m, last):
 			continue
@@ -77,9 +82,9 @@ func (s *session) nextTo(m mark, last lastResult) bool {
 // all of them: its predecessor's last report may be a second old, and a commit may stand
 // whose answer was lost. So it always asks; but where nothing speaks against the offsets, no
 // answer is no fault, and the end of the results is enough.
-func (s *session) ask(ctx context.Context, behind error, cleared bool) ([]lastResult, error) {
+func (s *session) ask(ctx context.Context, from []int64, behind error, cleared bool) ([]lastResult, error) {
 	if behind == nil && !cleared {
-		results, err := s.src.results(ctx, firstTail)
+		results, err := s.src.results(ctx, from, firstTail)
 		if err != nil {
 			s.Logger.Warn("cannot hold the committed offsets against the results; the broker is believed", slog.Any("error", err))
 		}
@@ -90,7 +95,12 @@ func (s *session) ask(ctx context.Context, behind error, cleared bool) ([]lastRe
 	if s.StillOwner == nil || !s.StillOwner(ctx) {
 		return nil, nil
 	}
-	results, err := s.src.results(ctx, lastTail)
+	if !s.plain() {
+		if err := s.snk.unhide(ctx); err != nil {
+			return nil, errors.Join(behind, err)
+		}
+	}
+	results, err := s.src.results(ctx, from, lastTail)
 	if err != nil {
 		return nil, errors.Join(behind, fmt.Errorf("ask the results for what is committed: %w", err))
 	}
@@ -107,6 +117,24 @@ func (s *session) forget(i int, at int64, behind error) {
 		slog.Any("error", behind), slog.String("do", "nothing for this stream; the broker has broken its word (KAFKA-20734): upgrade it when that is mended"))
 	s.note(behind)
 	s.stood[i] = at
+}
+
+// repeat believes offsets that are too old, where that repeats what may be repeated. The lease is asked, as in ask.
+func (s *session) repeat(ctx context.Context, marks []mark, behind []error) error {
+	for i, err := range behind {
+		if err == nil {
+			continue
+		}
+		if s.StillOwner == nil || !s.StillOwner(ctx) {
+			return nil
+		}
+		s.Logger.Warn("the broker has forgotten commits; handing labels on again, of which the stages take the first",
+			slog.Int("partition", int(s.Partitions[i])), slog.Int64("from", marks[i].next), slog.Int64("was committed", s.stood[i]),
+			slog.String("do", "nothing for this stream; other groups of that coordinator may be behind, too: restart the broker that coordinates the group when it suits"))
+		s.note(err)
+		s.stood[i] = marks[i].next
+	}
+	return nil
 }
 
 // takeBack aborts results that no transaction covers any more, and goes back to the first of
@@ -132,8 +160,9 @@ func (s *session) takeBack(ctx context.Context, marks []mark) (changed bool, err
 }
 
 // witnessed tells whether every record that was committed has a committed result that can be
-// read again. What is handed on to another stage has results of that one only, later, and what
-// only adds to a history has none.
-func (s *session) witnessed() bool {
-	return s.Delivery == ExactlyOnce && s.Sink == SinkKafka && s.Stage == 0 && len(s.Forward) == 0 && s.History == nil
-}
+// read again: a prediction, a dead letter, or what was handed on to the next stage. Labels have none (results_stages.go).
+func (s *session) witnessed() bool { return s.Delivery == ExactlyOnce && s.Sink == SinkKafka }
+
+// plain tells whether results are of one stage that knows nothing of the records before. What is handed on stands among what
+// others hand on, whose open transactions cannot be told from what the end of one of ours has missed.
+func (s *session) plain() bool { return s.Stage == 0 && len(s.Forward) == 0 && s.History == nil }

@@ -144,3 +144,22 @@ func TestTransactionThatOffsetsAndResultsHaveLostIsForgotten(t *testing.T) {
 		t.Errorf("%d predictions are visible, want 5", len(f.visible))
 	}
 }
+
+// TestForgottenCommitsOfWhatMayBeRepeatedAreRepeated: labels leave no result that says which of them were handed on.
+func TestForgottenCommitsOfWhatMayBeRepeatedAreRepeated(t *testing.T) {
+	for name, c := range map[string]struct {
+		owner   bool
+		pauses  int
+		records int64
+	}{"by their owner": {true, 0, 3}, "but not by a loop that has lost its lease": {false, 3, 0}} {
+		t.Run(name, func(t *testing.T) {
+			f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}, Repeatable: true, StillOwner: owner(c.owner)})
+			ctx, stop := context.WithCancel(t.Context())
+			f.idle = stop
+			got, err := l.Run(ctx)
+			if err != nil || got.Records != c.records || got.Partitions[0].Next != 5 || *asked < c.pauses || c.owner && *asked > 0 {
+				t.Errorf("%+v, %v after %d pauses; want %d records again", got, err, *asked, c.records)
+			}
+		})
+	}
+}
