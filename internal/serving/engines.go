@@ -94,11 +94,23 @@ func (s *Server) abreast(plan job.StreamPlan, shard job.Shard) func(context.Cont
 	}
 	labels := plan.Stages[i]
 	return func(ctx context.Context) error {
+		// Labels go on coming: what is waited for is fixed at the first look, or it would never be over.
+		var before, last []stream.GroupPosition
 		for {
-			behind, err := stream.Unread(ctx, s.Kafka, plan.Group, labels.Topic, numbers(labels.Partitions))
-			if err == nil && !behind {
+			now, err := stream.Group(ctx, s.Kafka, plan.Group, labels.Topic)
+			if err == nil && before == nil {
+				before = now
+			}
+			if err == nil && reached(now, before) {
 				return nil
 			}
+			if err == nil && slices.Equal(now, last) { // the ends of transactions stand behind the last label, and nobody reads them
+				unread := false
+				if unread, err = stream.Unread(ctx, s.Kafka, plan.Group, labels.Topic, numbers(labels.Partitions)); err == nil && !unread {
+					return nil
+				}
+			}
+			last = now
 			select {
 			case <-ctx.Done():
 				return errors.Join(ctx.Err(), err)
@@ -106,4 +118,14 @@ func (s *Server) abreast(plan job.StreamPlan, shard job.Shard) func(context.Cont
 			}
 		}
 	}
+}
+
+// reached tells whether a group has come to where a topic ended before.
+func reached(now, before []stream.GroupPosition) bool {
+	for p := range before {
+		if p >= len(now) || max(now[p].Committed, now[p].First) < before[p].End {
+			return false
+		}
+	}
+	return true
 }
