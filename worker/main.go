@@ -113,7 +113,7 @@ func assemble(ctx context.Context, cfg config.Config, environ []string, stdout i
 	server.Models.Cache = cacheFolder(cfg.Worker.Cache)
 	p.training = &activities.Training{Trainer: &training.Trainer{
 		Store: server.Store, MLflow: server.Models.MLflow, Models: server.Models, Pipeline: pipelines.Load,
-		WorkflowURL: cfg.WorkflowURL, Commit: commit(),
+		WorkflowURL: cfg.WorkflowURL, Commit: commit(), Logger: log,
 	}}
 	p.streams = &activities.Stream{
 		Serving: server, Host: p.host, Queue: activities.OwnQueue(p.identity), Worker: p.identity, Console: stdout,

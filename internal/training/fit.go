@@ -31,7 +31,7 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 		return fail(err)
 	}
 	config := NetworkConfig(d, req.Seed)
-	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, told(progress, config))
+	m, epochs, err := t.network(ctx, train, validation, config, req.Checkpoint, progress)
 	if err != nil {
 		return fail(err)
 	}
@@ -45,16 +45,6 @@ func (t *Trainer) Fit(ctx context.Context, req job.FitRequest, progress func(job
 		return fail(err)
 	}
 	return t.keep(ctx, d, m, baseline, epochs, config.Seed)
-}
-
-// told passes epochs on as progress.
-func told(progress func(job.FitProgress), config model.Config) func(model.Epoch, float64) {
-	return func(e model.Epoch, done float64) {
-		progress(job.FitProgress{
-			Member: e.Member, Members: config.Members, Epoch: e.Epoch, Epochs: e.Epochs, Done: done, TrainLoss: e.TrainLoss,
-			ValidationLoss: e.ValidationLoss, ValidationAP: e.ValidationAP, RowsPerSecond: e.RowsPerSecond,
-		})
-	}
 }
 
 // fitBaseline trains a logistic regression on the same rows with the same scaling: what a model without a hidden layer and without
@@ -160,21 +150,3 @@ func (t *Trainer) matrix(ctx context.Context, part job.Part) (dataset.Matrix, er
 }
 
 func rows(m dataset.Matrix) model.Rows { return model.Rows{X: m.X, Y: m.Y, W: m.W, F: m.Width()} }
-
-// checkpoint keeps the state of a fit under one key of the object store.
-type checkpoint struct {
-	store artifact.Store
-	key   string
-}
-
-func (c *checkpoint) Load(ctx context.Context) ([]byte, bool, error) {
-	state, err := c.store.GetNamed(ctx, c.key)
-	if errors.Is(err, artifact.ErrNotFound) {
-		return nil, false, nil
-	}
-	return state, err == nil, err
-}
-
-func (c *checkpoint) Save(ctx context.Context, state []byte) error {
-	return c.store.PutNamed(ctx, c.key, state)
-}

@@ -100,7 +100,7 @@ func (t *Trainer) Try(ctx context.Context, req job.TryRequest, progress func(job
 	config := NetworkConfig(d, 0)
 	config.Epochs = req.Epochs
 	out := job.Tried{Trial: req.Trial, Rung: req.Rung, Epochs: req.Epochs}
-	m, epochs, err := model.Fit(ctx, rows(train), rows(validation), config, train.Names, &checkpoint{t.Store, req.Checkpoint}, told(progress, config))
+	m, epochs, err := t.network(ctx, train, validation, config, req.Checkpoint, progress)
 	switch {
 	case errors.Is(err, model.ErrInvalid):
 		out.Failed = err.Error()

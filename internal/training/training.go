@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"temporal-streaming/internal/artifact"
 	"temporal-streaming/internal/dataset"
@@ -37,9 +38,10 @@ type Trainer struct {
 	Models   *registry.Registry
 	Pipeline func(name string) (*pipeline.Definition, error)
 
-	// Where people look things up; both may be left out.
+	// Where people look things up; all may be left out.
 	WorkflowURL func(id, runID string) string
 	Commit      string // Git commit of the program
+	Logger      *slog.Logger
 }
 
 // Ingest finds the data set and checks that it is what the pipeline declares.
