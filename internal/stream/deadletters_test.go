@@ -2,6 +2,8 @@ package stream
 
 import (
 	"bytes"
+	"encoding/json"
+	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -58,6 +60,53 @@ func TestResolutionIsReadAsItWasWritten(t *testing.T) {
 		if _, ok := readDeadLetter(rec); ok {
 			t.Error("a resolution was read as a dead letter")
 		}
+	}
+}
+
+// The records were written by the version in the file's name; topics keep them for years. The file is added to, never changed.
+func TestDeadLettersOfEveryVersionAreRead(t *testing.T) {
+	text, err := os.ReadFile("testdata/deadletters-v1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stored []struct {
+		Partition  int32
+		Offset     int64
+		Key, Value string
+		Headers    [][2]string
+	}
+	if err := json.Unmarshal(text, &stored); err != nil {
+		t.Fatal(err)
+	}
+	d := newDeadLetters("hello-fraud.dlq", 2)
+	for _, it := range stored {
+		r := Record{Topic: d.Topic, Partition: it.Partition, Offset: it.Offset, Key: []byte(it.Key), Value: []byte(it.Value)}
+		for _, h := range it.Headers {
+			r.Headers = append(r.Headers, Header{Key: h[0], Value: []byte(h[1])})
+		}
+		d.add(r)
+	}
+	d.link()
+	if d.Foreign != 0 || len(d.Cases()) != 4 {
+		t.Fatalf("%d foreign records, %d cases; want none, and 4", d.Foreign, len(d.Cases()))
+	}
+	fixed, dropped, cut, again := d.At(Place{1, 0}), d.At(Place{1, 1}), d.At(Place{1, 2}), d.At(Place{1, 5})
+	if l := fixed.Letter(); l.Source != (Source{Topic: "hello-fraud", Partition: 1, Offset: 91792, Timestamp: "2026-11-23T19:18:01.984Z"}) || l.Pipeline != "creditcard" ||
+		l.Reason != "missing_column" || l.Detail != `column "V2" is missing` || l.FailedAt.UnixMilli() != 1795461482030 || string(l.KeyHead) != "order-7" {
+		t.Errorf("read %+v", l)
+	}
+	if r := fixed.Resolution; r == nil || r.Action != Retry || r.Letter != (Place{1, 0}) || r.By != "ann" || r.Why != "the producer left columns out" || !r.Retried.Fixed ||
+		r.Retried.At != (Place{1, 91796}) || !strings.HasPrefix(r.Retried.SHA256, "dcfbf5c9") || r.ResolvedAt.UnixMilli() != 1795461554500 {
+		t.Errorf("its resolution: %+v", fixed.Resolution)
+	}
+	if r := dropped.Resolution; r == nil || r.Action != Drop || r.Retried != nil || dropped.Letter().Source.Timestamp != "" {
+		t.Errorf("dropped: %+v", dropped)
+	}
+	if l := cut.Letter(); !l.Truncated || l.KeyBytes != 7 || l.ValueBytes != 1048577 || cut.Resolution != nil {
+		t.Errorf("cut: %+v", cut)
+	}
+	if again.RetryOf != fixed || d.Again(*fixed.Resolution.Retried) != again {
+		t.Error("the record that was put back and died again is not linked to its letter")
 	}
 }
 
