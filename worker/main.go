@@ -33,6 +33,9 @@ import (
 )
 
 func main() {
+	// Whoever reads the log or the console sink may go away, as a journal does that restarts. Go ends a program that then writes to
+	// its standard output or error, unless it says otherwise: the stream must outlive its reader.
+	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	os.Exit(run(ctx, os.Environ(), os.Args[1:], os.Stdout, os.Stderr))
