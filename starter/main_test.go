@@ -7,19 +7,31 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
+
 	"temporal-streaming/internal/config"
 	"temporal-streaming/starter/internal/control"
 	"temporal-streaming/test/golden"
 )
 
 func TestHelpScreens(t *testing.T) {
-	for _, command := range []string{"", "train", "inference", "send", "load", "simulate", "status", "stop", "swap", "pause", "resume", "rate", "scale", "snapshot", "seek", "dlq", "dlq list", "dlq show", "dlq retry", "dlq drop", "pipeline", "pipeline check", "pipeline show", "pipeline explain", "pipeline schema", "features", "evaluate", "search", "doctor", "version"} {
+	for _, command := range commands(newBench(t).app.root()) {
 		r := newBench(t).run(t.Context(), strings.Fields(command+" --help")...)
 		if r.code != exitOK || r.stderr != "" {
 			t.Errorf("%s --help: exit %d, %s", command, r.code, r.stderr)
 		}
 		golden.Compare(t, "help/starter-"+strings.ReplaceAll(command, " ", "-")+".txt", r.out)
 	}
+}
+
+// commands are all that there are, as they are typed after the program's name: "", "train", "dlq", "dlq list" ...
+func commands(c *cobra.Command) []string {
+	_, path, _ := strings.Cut(c.CommandPath(), " ")
+	all := []string{path}
+	for _, sub := range c.Commands() {
+		all = append(all, commands(sub)...)
+	}
+	return all
 }
 
 func TestWrongCommandLinesSayWhatToDo(t *testing.T) {
