@@ -16,12 +16,12 @@ import (
 // crossing; where that cannot work with the client that is linked, once per record.
 type confluent struct {
 	Options
-	note  func(error)       // told of trouble that the client mends by itself
-	seen  func(*statistics) // told how the clients are, every now and then
-	stood func([]standing)  // told where partitions stand, every now and then
-	count func(int)         // and how many the input has
-	wait  func()            // called while a call of the loop's goroutine waits for room
-	plain sync.Once         // says why records cross one by one
+	note   func(error)       // told of trouble that the client mends by itself
+	seen   func(*statistics) // told how the clients are, every now and then
+	looked func(glance)      // told where partitions stand, every now and then
+	count  func(int)         // and how many the input has
+	wait   func()            // called while a call of the loop's goroutine waits for room
+	plain  sync.Once         // says why records cross one by one
 }
 
 // dial makes the clients. Settings that differ from the client's defaults say why; their

@@ -26,7 +26,7 @@ type health struct {
 	withheld string
 
 	lookout lookout
-	looks   atomic.Pointer[[]standing] // the last, if nobody has taken it into account
+	looks   atomic.Pointer[glance] // the last, if nobody has taken it into account
 
 	partitions atomic.Int32 // of the input, as counted last; 0 unknown
 

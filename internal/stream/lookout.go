@@ -10,13 +10,14 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// Two troubles do not show in what a loop does. A transaction of anybody that hangs in a
+// Three troubles do not show in what a loop does. A transaction of anybody that hangs in a
 // partition of the output keeps every later prediction from readers of committed records,
 // while the loop goes on. And the client may cease to fetch one partition of several, as after
 // the death of a broker (librdkafka's issues 4492 and 5153), while the loop goes on with the
-// others, and sees no end that it is behind. So the brokers are asked where the partitions
-// stand, past the client's own idea of it; and how many the input has, since a client that was
-// told which to read never hears of others.
+// others, and sees no end that it is behind. And a loop that had nothing to do when it was cut
+// off from its brokers still has nothing to do, as far as it knows. So the brokers are asked where
+// the partitions stand, past the client's own idea of it; and how many the input has, since a client
+// that was told which to read never hears of others.
 
 // ground is a partition of any topic.
 type ground struct {
@@ -33,15 +34,23 @@ type standing struct {
 	end    int64
 }
 
+// glance is what a look has come to.
+type glance struct {
+	found []standing
+	err   error // the brokers did not say
+}
+
 const (
 	lookEvery     = 10 * time.Second
-	withheldLooks = 9 // a stable offset that stands for longer than a transaction may last (60 s) is no transaction in hand
-	seizedLooks   = 4 // and one of these is longer than any broker's change of roles
+	withheldLooks = 9                 // a stable offset that stands for longer than a transaction may last (60 s) is no transaction in hand
+	seizedLooks   = 4                 // and one of these is longer than any broker's change of roles
+	blindLooks    = 4                 // likewise, without an answer
+	blindTime     = 2 * answerTimeout // and they have taken so long: a refusal comes at once, and may be gone a moment later
 )
 
-// lookOut asks until ctx is done. A look that fails is left out.
+// lookOut asks until ctx is done.
 func (s *producer) lookOut(ctx context.Context) {
-	defer close(s.looked)
+	defer close(s.ended)
 	admin, err := kafka.NewAdminClientFromProducer(s.p)
 	if err != nil {
 		s.Logger.Debug("look where partitions stand", "error", err)
@@ -57,11 +66,10 @@ func (s *producer) lookOut(ctx context.Context) {
 		case <-ticker.C:
 		}
 		found, err := standings(ctx, admin, s.watched())
+		s.looked(glance{found, err})
 		if err != nil {
-			s.Logger.Debug("look where partitions stand", "error", err)
 			continue
 		}
-		s.stood(found)
 		if n, err := partitions(admin, s.Topic, int(answerTimeout.Milliseconds())); err == nil {
 			s.count(n)
 		}
@@ -119,6 +127,9 @@ type lookout struct {
 	withheld map[ground]*still // of stable offsets
 	seized   map[ground]*still // of the client's positions in the partitions owned
 	read     *statistics       // by which those were looked at last
+	blind    int               // looks in a row that were not answered, while nothing was committed
+	since    time.Time         // when the first of them was
+	commits  int64             // before it
 }
 
 // still counts for how many looks an offset has stood.
@@ -143,7 +154,27 @@ func stands(of map[ground]*still, key ground, at int64, should bool) int {
 // errWithheld is noted when readers of committed records do not get what there is.
 var errWithheld = errors.New("a transaction hangs")
 
-// stand takes a look into account. It fails when the client has seized up over a partition,
+// glanced takes a look into account. Some that fail in a row, while nothing is committed either,
+// end the session: whoever watches the loop then sees that it is not where it could do anything.
+func (l *Loop) glanced(g glance) error {
+	o := &l.health.lookout
+	if g.err == nil {
+		o.blind = 0
+		return l.stand(g.found)
+	}
+	l.Logger.Debug("look where partitions stand", "error", g.err)
+	if o.blind == 0 || o.commits != l.counts.Commits {
+		o.blind, o.since, o.commits = 0, l.Now(), l.counts.Commits
+	}
+	passed := elapsed(o.since, l.Now())
+	if o.blind++; o.blind < blindLooks || passed < blindTime {
+		return nil
+	}
+	o.blind = 0
+	return fmt.Errorf("for %s no broker has said where the partitions stand: %w", min(passed, time.Hour).Round(time.Second), g.err)
+}
+
+// stand takes what was found into account. It fails when the client has seized up over a partition,
 // which ends the session.
 func (l *Loop) stand(found []standing) error {
 	o := &l.health.lookout

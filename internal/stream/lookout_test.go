@@ -2,8 +2,12 @@ package stream
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // fetching is what a connected consumer says of partitions 0, 1 ... of topic "in".
@@ -89,5 +93,37 @@ func TestStableOffsetThatStandsIsToldUntilItMoves(t *testing.T) {
 	look(12, 50)
 	if told() != "" {
 		t.Errorf("the transaction has ended, and it still says %q", told())
+	}
+}
+
+func TestIdleLoopThatIsCutOffEndsItsSession(t *testing.T) {
+	away := glance{err: fmt.Errorf("list offsets: %w", kafka.NewError(kafka.ErrTimedOut, "", false))}
+	fine := glance{found: []standing{{ground{"in", 0}, 5, 5}}}
+	clock := time.Unix(1e9, 0)
+	l := loopOver(t, newFake([]int32{0}), func() time.Time { return clock })
+	for _, c := range []struct {
+		what    string
+		glances []glance
+		each    time.Duration // that a look takes
+		commits bool          // between them
+		fault   Fault
+	}{
+		{"cut off", []glance{away, away, away, away}, lookEvery, false, FaultUnreachable},
+		{"again", []glance{away, away, away}, lookEvery, false, ""},
+		{"answered in between", []glance{fine, away, away, away, fine, away, away, away, fine}, lookEvery, false, ""},
+		{"so busy that only looks are late", []glance{away, away, away, away, away, away}, lookEvery, true, ""},
+		{"refused for a moment", []glance{fine, away, away, away, away, away, away, away, away, fine}, time.Second, false, ""},
+	} {
+		var err error
+		for _, g := range c.glances {
+			clock = clock.Add(c.each)
+			if c.commits {
+				l.counts.Commits++
+			}
+			err = errors.Join(err, l.glanced(g))
+		}
+		if c.fault == "" && err != nil || c.fault != "" && (err == nil || faultOf(err) != c.fault) {
+			t.Errorf("%s: %v, want fault %q", c.what, err, c.fault)
+		}
 	}
 }

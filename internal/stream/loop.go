@@ -69,7 +69,7 @@ func NewLoop(o Options, p Processor) (*Loop, error) {
 	l.orders = o.Orders
 	l.orders.Processor, l.orders.Model, l.orders.ModelVersion = p, o.Model, o.ModelVersion
 	l.pace = pace{perSecond: o.Orders.PerSecond, filled: o.Now()}
-	l.wire = &confluent{Options: o, note: l.note, seen: l.seen, stood: func(found []standing) { l.health.looks.Store(&found) },
+	l.wire = &confluent{Options: o, note: l.note, seen: l.seen, looked: func(g glance) { l.health.looks.Store(&g) },
 		count: func(n int) { l.health.partitions.Store(int32(n)) }, wait: func() { l.publish(false) }}
 	l.slots = make([]int32, o.Partitions[len(o.Partitions)-1]+1)
 	for i := range l.slots {

@@ -32,7 +32,7 @@ type producer struct {
 	done    chan struct{} // closed when watch has ended
 	settled []standing    // doubts that the next commit crosses out
 	blind   func()        // ends lookOut; nil if it was not begun
-	looked  chan struct{} // closed when lookOut has ended
+	ended   chan struct{} // closed when lookOut has
 }
 
 type failure struct{ err error }
@@ -107,7 +107,7 @@ func (s *producer) init(ctx context.Context) (err error) {
 		}
 	}
 	looking, blind := context.WithCancel(context.WithoutCancel(ctx))
-	s.blind, s.looked = blind, make(chan struct{})
+	s.blind, s.ended = blind, make(chan struct{})
 	go s.lookOut(looking)
 	return nil
 }
@@ -229,7 +229,7 @@ func (s *producer) close() {
 	}
 	if s.blind != nil {
 		s.blind()
-		<-s.looked
+		<-s.ended
 	}
 	if s.batch != nil {
 		s.batch.Close()

@@ -137,8 +137,8 @@ func (s *session) report() error {
 	}
 	s.look()
 	err := s.stall(now)
-	if found := s.health.looks.Swap(nil); found != nil {
-		err = errors.Join(err, s.stand(*found))
+	if g := s.health.looks.Swap(nil); g != nil {
+		err = errors.Join(err, s.glanced(*g))
 	}
 	s.publish(true)
 	return err
