@@ -32,6 +32,24 @@ func (a *app) announce(title string, r runAnswer) {
 	}))
 }
 
+// find looks for a run that people have named; start is the command that starts one.
+func find(ctx context.Context, t controlPlane, id, start string) (control.Execution, error) {
+	x, err := t.Describe(ctx, control.Run{WorkflowID: id})
+	if errors.Is(err, control.ErrNotFound) {
+		return control.Execution{}, fail(fmt.Errorf("there is no run %s", id), "The Temporal Web UI lists the runs; start one with: %s.", start)
+	}
+	return x, err
+}
+
+// runFailed is the end of a run that went wrong, with the way to its history.
+func (a *app) runFailed(err error, r runAnswer) error {
+	var p *problem
+	if err := a.temporalProblem(err); errors.As(err, &p) {
+		return &problem{what: p.what, next: strings.TrimRight(p.next, "\n") + "\nHistory: " + r.TemporalURL, code: p.code}
+	}
+	return fail(err, "History: %s", r.TemporalURL)
+}
+
 // comeBack is the command that watches a run again.
 func comeBack(command, pipeline string, r runAnswer) string {
 	return fmt.Sprintf("starter %s %s --attach %s", command, pipeline, r.WorkflowID)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -98,14 +99,18 @@ func (a *app) search(ctx context.Context, name string, o searchOptions) error {
 		return err
 	}
 	defer temporal.Close()
-	if o.cancel != "" {
-		return a.cancelSearch(ctx, temporal, cfg, o.cancel)
+	x := control.Execution{Running: true}
+	if there := cmp.Or(o.attach, o.cancel); there != "" {
+		x, err = find(ctx, temporal, there, "starter search "+name)
+	} else {
+		x.Run, err = temporal.StartSearch(ctx, request, a.now())
 	}
-	run := control.Run{WorkflowID: o.attach}
-	if o.attach == "" {
-		if run, err = temporal.StartSearch(ctx, request, a.now()); err != nil {
-			return a.temporalProblem(err)
-		}
+	if err != nil {
+		return a.temporalProblem(err)
+	}
+	run := x.Run
+	if o.cancel != "" {
+		return a.cancelSearch(ctx, temporal, cfg, x)
 	}
 	answer := searchAnswer{runAnswer: started(cfg, run)}
 	a.announce("Searching for a recipe of "+name, answer.runAnswer)
@@ -121,20 +126,22 @@ func (a *app) search(ctx context.Context, name string, o searchOptions) error {
 		return errors.Join(a.emitJSON(answer), ended{exitDetached})
 	}
 	if err != nil {
-		return fail(fmt.Errorf("search %s: %w", run.WorkflowID, err), "What was tried stays in MLflow: %s", answer.MLflowURL)
+		return a.runFailed(err, answer.runAnswer)
 	}
 	answer.Outcome, answer.Result, answer.MLflowURL = "finished", &result, result.RunURL
 	a.console.say("\n%s", searchScreen(a.console.style(), result))
 	return a.emitJSON(answer)
 }
 
-func (a *app) cancelSearch(ctx context.Context, t controlPlane, cfg config.Config, id string) error {
-	run := control.Run{WorkflowID: id}
-	if err := t.CancelSearch(ctx, run); err != nil {
+func (a *app) cancelSearch(ctx context.Context, t controlPlane, cfg config.Config, x control.Execution) error {
+	answer := searchAnswer{runAnswer: started(cfg, x.Run)}
+	if !x.Running {
+		return fail(fmt.Errorf("%s has ended already", x.Run.WorkflowID), "What it found: %s", answer.TemporalURL)
+	}
+	if err := t.CancelSearch(ctx, x.Run); err != nil {
 		return a.temporalProblem(err)
 	}
-	a.console.say("%s ends; the trials that are done stay in MLflow.\n", id)
-	answer := searchAnswer{runAnswer: started(cfg, run)}
+	a.console.say("%s ends; the trials that are done stay in MLflow.\n", x.Run.WorkflowID)
 	answer.Outcome = "cancelled"
 	return a.emitJSON(answer)
 }

@@ -34,9 +34,32 @@ func TestSearchIsCancelledByItsName(t *testing.T) {
 	b := newBench(t)
 	var cancelled control.Run
 	b.temporal.cancel = func(run control.Run) error { cancelled = run; return nil }
+	b.temporal.describe = func(control.Run) (control.Execution, error) {
+		return control.Execution{Run: searchRun, Running: true}, nil
+	}
 	r := b.run(t.Context(), "search", "transactions", "--cancel", searchRun.WorkflowID, "--json")
 	if r.code != exitOK || cancelled.WorkflowID != searchRun.WorkflowID || !strings.Contains(r.out, `"outcome":"cancelled"`) {
 		t.Errorf("exit %d, cancelled %v: %s", r.code, cancelled, r.all())
+	}
+}
+
+func TestSearchThatIsNotThereOrHasEndedIsNamed(t *testing.T) {
+	for _, flag := range []string{"--attach", "--cancel"} {
+		r := newBench(t).run(t.Context(), "search", "transactions", flag, "search-nothing")
+		if r.code != exitFailed || !strings.Contains(r.stderr, "there is no run search-nothing\n") || !strings.Contains(r.stderr, "starter search transactions") {
+			t.Errorf("%s: exit %d: %s", flag, r.code, r.stderr)
+		}
+	}
+	b := newBench(t)
+	b.temporal.describe = func(control.Run) (control.Execution, error) { return control.Execution{Run: searchRun}, nil }
+	if r := b.run(t.Context(), "search", "transactions", "--cancel", searchRun.WorkflowID); r.code != exitFailed || !strings.Contains(r.stderr, "has ended already") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
+	}
+	b.temporal.found = func(context.Context) (job.SearchResult, error) {
+		return job.SearchResult{}, &control.Refused{Message: "the workflow was cancelled"}
+	}
+	if r := b.run(t.Context(), "search", "transactions", "--attach", searchRun.WorkflowID); r.code != exitFailed || !strings.Contains(r.stderr, "the workflow was cancelled") || !strings.Contains(r.stderr, "History: ") {
+		t.Errorf("exit %d: %s", r.code, r.stderr)
 	}
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +92,7 @@ func (a *app) train(ctx context.Context, name string, o trainOptions) error {
 		return errors.Join(a.emitJSON(answer), ended{exitDetached})
 	}
 	if err != nil {
-		return a.trainFailed(err, answer)
+		return a.runFailed(err, answer.runAnswer)
 	}
 	answer.Result, answer.Outcome, answer.MLflowURL = &result, "rejected", result.Logged.RunURL
 	if result.Decision.Promote {
@@ -120,18 +118,6 @@ func (a *app) startTrain(ctx context.Context, t controlPlane, request job.TrainR
 	if attach == "" {
 		return t.StartTrain(ctx, request, a.now())
 	}
-	x, err := t.Describe(ctx, control.Run{WorkflowID: attach})
-	if errors.Is(err, control.ErrNotFound) {
-		return control.Run{}, fail(fmt.Errorf("there is no run %s", attach), "The Temporal Web UI lists the runs; start one with: starter train %s.", request.Pipeline)
-	}
+	x, err := find(ctx, t, attach, "starter train "+request.Pipeline)
 	return x.Run, err
-}
-
-// trainFailed is the end of a run that went wrong, with the way to its history.
-func (a *app) trainFailed(err error, answer trainAnswer) error {
-	var p *problem
-	if err := a.temporalProblem(err); errors.As(err, &p) {
-		return &problem{what: p.what, next: strings.TrimRight(p.next, "\n") + "\nHistory: " + answer.TemporalURL, code: p.code}
-	}
-	return fail(err, "History: %s", answer.TemporalURL)
 }

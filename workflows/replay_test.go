@@ -2,6 +2,8 @@ package workflows
 
 import (
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"go.temporal.io/sdk/worker"
@@ -18,14 +20,17 @@ func TestRecordedHistoriesReplay(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) < 4 {
-		t.Fatalf("only %d histories under testdata", len(files))
+	for _, workflow := range []string{"train", "inference", "search"} {
+		if !slices.ContainsFunc(files, func(f string) bool { return strings.Contains(f, "-"+workflow) }) {
+			t.Errorf("no history of %s is kept", workflow)
+		}
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			r := worker.NewWorkflowReplayer()
 			r.RegisterWorkflowWithOptions(Train, workflow.RegisterOptions{Name: job.TrainWorkflow})
 			r.RegisterWorkflowWithOptions(Inference, workflow.RegisterOptions{Name: job.InferenceWorkflow})
+			r.RegisterWorkflowWithOptions(Search, workflow.RegisterOptions{Name: job.SearchWorkflow})
 			if err := r.ReplayWorkflowHistoryFromJSONFile(nil, file); err != nil {
 				t.Error(err)
 			}
