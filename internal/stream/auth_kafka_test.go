@@ -19,14 +19,7 @@ func TestCredentialsThatExpireAreToldAndWaitedFor(t *testing.T) {
 	password(t, k, user, "first")
 	plain := o.Kafka
 	o.Kafka = Kafka{Brokers: servers.SASLBrokers(), SecurityProtocol: "SASL_PLAINTEXT", SASLMechanism: "SCRAM-SHA-256", Username: user, Password: "first"}
-	// The broker tells its users apart a moment after it was told of them.
-	for ctx := within(t, 20*time.Second); ; {
-		if _, err := Partitions(ctx, o.Kafka, o.Topic); err == nil {
-			break
-		} else if ctx.Err() != nil {
-			t.Fatal(err)
-		}
-	}
+	known(t, o)
 	log := listen(&o)
 	preload(t, plain, o.Topic, 0, 500)
 	r := start(t, o, engine(t, o.Topic, nil))

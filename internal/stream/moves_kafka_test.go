@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -39,14 +40,10 @@ func elect(t *testing.T, o Options) {
 	for _, p := range o.Partitions {
 		parts = append(parts, kafka.TopicPartition{Topic: &o.Topic, Partition: p}, kafka.TopicPartition{Topic: &o.Output, Partition: p})
 	}
-	ctx := within(t, 20*time.Second)
-	err := withAdmin(ctx, o.Kafka, func(a *kafka.AdminClient) error {
+	administer(t, o.Kafka, func(ctx context.Context, a *kafka.AdminClient) error {
 		_, err := a.ElectLeaders(ctx, kafka.NewElectLeadersRequest(kafka.ElectionTypePreferred, parts))
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }
 
 func TestStreamGoesOnWhenItsCoordinatorsDie(t *testing.T) {
