@@ -11,6 +11,7 @@ import (
 	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/dataset"
 	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/pipeline"
 	"temporal-streaming/internal/registry"
 	"temporal-streaming/internal/serving"
 	"temporal-streaming/pipelines"
@@ -44,27 +45,35 @@ func (s *site) champion(ctx context.Context, server *serving.Server) error {
 	if !errors.Is(err, registry.ErrNoChampion) {
 		return err
 	}
-	_, err = s.train(ctx, server, 0)
+	d, err := pipelines.Load(pipelineName)
+	if err != nil {
+		return err
+	}
+	_, err = s.train(ctx, server, d, 0)
 	return err
+}
+
+// modelTable is simulated rows of the schema of a pipeline. A history takes more of them, since the first have none.
+func modelTable(d *pipeline.Definition) (dataset.Table, error) {
+	if d.Name == transactionsName {
+		return simulateTransactions(dataset.TransactionOptions{Rows: 15 * modelRows, Seed: 1})
+	}
+	return dataset.Simulate(dataset.SimulateOptions{Rows: modelRows, Seed: 1, FraudShare: 0.02})
 }
 
 // train makes a model the champion and answers its version. Another seed makes another
 // model, 0 is the pipeline's.
-func (s *site) train(ctx context.Context, server *serving.Server, seed int64) (version string, err error) {
-	s.bench.say("training a model of the shipped recipe on %d simulated rows", modelRows)
+func (s *site) train(ctx context.Context, server *serving.Server, d *pipeline.Definition, seed int64) (version string, err error) {
+	table, err := modelTable(d)
+	if err != nil {
+		return "", err
+	}
+	s.bench.say("training a model of the shipped recipe on %d simulated rows", table.Len())
 	store, err := connect.Bucket(s.cfg.S3, 0)
 	if err != nil {
 		return "", err
 	}
 	if err := store.EnsureBucket(ctx); err != nil {
-		return "", err
-	}
-	d, err := pipelines.Load(pipelineName)
-	if err != nil {
-		return "", err
-	}
-	table, err := dataset.Simulate(dataset.SimulateOptions{Rows: modelRows, Seed: 1, FraudShare: 0.02})
-	if err != nil {
 		return "", err
 	}
 	begun := time.Now()

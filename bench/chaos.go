@@ -23,7 +23,9 @@ type chaosRun struct {
 	o        chaosOptions
 	logs     string
 	journal  *os.File
-	messages *messages
+	cards    *messages     // of a pipeline of one stage; else nil
+	payments *transactions // of one with stages; else nil
+	messages source        // one of the two
 	temporal client.Client
 	crew     *crew
 	out      *follower
@@ -106,16 +108,19 @@ func (c *chaosRun) begin(ctx context.Context) (err error) {
 	if err := b.build(ctx, b.root, c.starter, "./starter"); err != nil {
 		return err
 	}
-	if c.messages, err = newMessages(c.o.seed); err != nil {
+	d, err := pipelines.Load(c.o.pipeline)
+	if err != nil {
 		return err
 	}
-	c.messages.keys = c.o.keys
+	if err := c.makeMessages(ctx, d); err != nil {
+		return err
+	}
 	server, err := c.serving()
 	if err != nil {
 		return err
 	}
 	for seed := range int64(2) {
-		version, err := c.train(ctx, server, seed)
+		version, err := c.train(ctx, server, d, seed)
 		if err != nil {
 			return err
 		}
@@ -137,14 +142,10 @@ func (c *chaosRun) begin(ctx context.Context) (err error) {
 	if err := c.crew.ready(ctx); err != nil {
 		return err
 	}
-	d, err := pipelines.Load(pipelineName)
-	if err != nil {
+	if c.out, err = c.follow(ctx, d.Sink.Topic, c.way()); err != nil {
 		return err
 	}
-	if c.out, err = c.follow(ctx, d.Sink.Topic); err != nil {
-		return err
-	}
-	if err := c.command(ctx, "inference", pipelineName, "--detach", "--shards", fmt.Sprint(c.o.shards)); err != nil {
+	if err := c.command(ctx, "inference", c.o.pipeline, "--detach", "--shards", fmt.Sprint(c.o.shards)); err != nil {
 		return err
 	}
 	status, err := c.status(ctx)
@@ -162,7 +163,7 @@ func (c *chaosRun) begin(ctx context.Context) (err error) {
 func (c *chaosRun) status(ctx context.Context) (s job.InferenceStatus, err error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	return (&running{temporal: c.temporal, id: job.InferenceWorkflowID(pipelineName)}).status(ctx)
+	return (&running{temporal: c.temporal, id: job.InferenceWorkflowID(c.o.pipeline)}).status(ctx)
 }
 
 // keepLogs makes the folder in which a failure can be looked into afterwards.

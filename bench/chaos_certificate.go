@@ -14,15 +14,26 @@ import (
 // certify prints what the run comes to, and fails if anything is wrong.
 func (c *chaosRun) certify(v outcome, lasted time.Duration, before string) error {
 	b := c.site.bench
+	sent := setting{"keys", c.o.keys}
+	if c.payments != nil {
+		sent = setting{"payments", c.payments.about}
+	}
 	r := &report{bench: "chaos", settings: slices.Concat(settings{
-		{"seed", c.o.seed}, {"minutes", minutes(lasted)}, {"rate", c.o.rate}, {"keys", c.o.keys}, {"message_bytes", c.messages.bytes()},
+		{"pipeline", c.o.pipeline}, {"seed", c.o.seed}, {"minutes", minutes(lasted)}, {"rate", c.o.rate}, sent, {"message_bytes", c.messages.bytes()},
 		{"workers", c.o.workers}, {"partitions", len(c.plan.Partitions())}, {"shards", fmt.Sprintf("%d at first", len(c.plan.Shards))},
-		{"temporal", c.temporalVersion}, {"models", pipelineName + "@" + strings.Join(c.versions, ", ")}, {"reader", string(readCommitted)},
+		{"temporal", c.temporalVersion}, {"models", c.o.pipeline + "@" + strings.Join(c.versions, ", ")}, {"reader", string(readCommitted)},
 	}, b.kafkaVersions(false), b.machine(before))}
 	r.add("faults", float64(len(c.done)), "")
 	r.add("orders", float64(len(c.orders)), "")
 	v.report(r)
 	r.add("wrong_model", float64(v.WrongModel), "records")
+	if v.replay != nil {
+		r.add("handed_on_wrongly", float64(v.HandedOn), "records")
+		r.add("wrong_features", float64(v.WrongFeatures), "records")
+		r.add("replayed", float64(v.replay.Compared), "records")
+		r.add("replayed_different", float64(v.replay.Different+v.replay.HandedDifferent), "records")
+		r.add("event_order_different", float64(v.replay.EventOrder.Different), "records")
+	}
 	for _, g := range c.gaps() {
 		own := setting{"kind", g.name}
 		r.add("count", float64(g.count), "", own)
@@ -106,6 +117,9 @@ func (c *chaosRun) certificate(v outcome, r *report) []byte {
 	fmt.Fprintf(&out, "### Chaos certificate: %s\n\n", word)
 	fmt.Fprintf(&out, "%d faults, %d orders, %s messages: **%d lost, %d repeated, %d out of order, %d by the wrong model**, %d foreign, %d dead letters.\n\n",
 		len(c.done), len(c.orders), thousands(fmt.Sprint(v.Sent)), v.Lost, v.Repeated, v.Reordered, v.WrongModel, v.Foreign+v.Malformed, v.deadLetters)
+	if v.replay != nil {
+		fmt.Fprintf(&out, "%s\n\n", c.stagesText(v))
+	}
 	fmt.Fprintf(&out, "%s records of aborted transactions stand in the output, which no read_committed reader sees.\n\n", thousands(fmt.Sprint(v.aborted)))
 	fmt.Fprintf(&out, "| fault | how many | gap p50, s | gap p99, s | gap max, s | gaps counted |\n|---|---|---|---|---|---|\n")
 	for _, g := range c.gaps() {

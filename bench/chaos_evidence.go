@@ -62,8 +62,11 @@ func (c *chaosRun) ask(question func(context.Context, *kafka.AdminClient) (strin
 // stable ones, and with them whoever takes the partitions over.
 func (c *chaosRun) offsets(ctx context.Context, admin *kafka.AdminClient, stable bool) (string, error) {
 	group := kafka.ConsumerGroupTopicPartitions{Group: c.plan.Group}
-	for _, p := range c.plan.Partitions() {
-		group.Partitions = append(group.Partitions, kafka.TopicPartition{Topic: &c.plan.Topic, Partition: p})
+	for number := range max(1, len(c.plan.Stages)) {
+		stage := c.plan.Stage(number)
+		for p := range int32(stage.Partitions) {
+			group.Partitions = append(group.Partitions, kafka.TopicPartition{Topic: &stage.Topic, Partition: p})
+		}
 	}
 	found, err := admin.ListConsumerGroupOffsets(ctx, []kafka.ConsumerGroupTopicPartitions{group}, kafka.SetAdminRequireStableOffsets(stable))
 	var text strings.Builder
@@ -73,35 +76,48 @@ func (c *chaosRun) offsets(ctx context.Context, admin *kafka.AdminClient, stable
 			if p.Metadata != nil {
 				metadata = *p.Metadata
 			}
-			fmt.Fprintf(&text, " %d: %v %s %v;", p.Partition, p.Offset, metadata, p.Error)
+			fmt.Fprintf(&text, " %s-%d: %v %s %v;", *p.Topic, p.Partition, p.Offset, metadata, p.Error)
 		}
 	}
 	return text.String(), err
 }
 
-// stands are, for each partition of the output, the last stable offset and the end. A reader
+// stands are, for each partition that the stream writes to, the last stable offset and the end. A reader
 // of committed records that is behind the first is late by itself; where the first is behind
 // the second for long, a transaction hangs.
 func (c *chaosRun) stands(ctx context.Context, admin *kafka.AdminClient) (string, error) {
 	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
-	for _, p := range c.plan.Partitions() {
-		ask[kafka.TopicPartition{Topic: &c.plan.Output, Partition: p}] = kafka.LatestOffsetSpec
+	type place struct {
+		topic     string
+		partition int32
 	}
-	ends := map[int32][2]kafka.Offset{}
+	topics := []string{c.plan.Output}
+	if last := lastStage(c.plan); last > 0 {
+		topics = append(topics, c.plan.Stage(last).Topic)
+	}
+	var places []place
+	for _, topic := range topics {
+		for _, p := range c.plan.Partitions() {
+			places = append(places, place{topic, p})
+			ask[kafka.TopicPartition{Topic: &topic, Partition: p}] = kafka.LatestOffsetSpec
+		}
+	}
+	ends := map[place][2]kafka.Offset{}
 	for i, level := range []kafka.IsolationLevel{kafka.IsolationLevelReadCommitted, kafka.IsolationLevelReadUncommitted} {
 		found, err := admin.ListOffsets(ctx, ask, kafka.SetAdminIsolationLevel(level))
 		if err != nil {
 			return "", err
 		}
 		for at, info := range found.ResultInfos {
-			of := ends[at.Partition]
+			where := place{*at.Topic, at.Partition}
+			of := ends[where]
 			of[i] = info.Offset
-			ends[at.Partition] = of
+			ends[where] = of
 		}
 	}
 	var text strings.Builder
-	for _, p := range c.plan.Partitions() {
-		fmt.Fprintf(&text, " %d: %v of %v;", p, ends[p][0], ends[p][1])
+	for _, at := range places {
+		fmt.Fprintf(&text, " %s-%d: %v of %v;", at.topic, at.partition, ends[at][0], ends[at][1])
 	}
 	return text.String(), nil
 }

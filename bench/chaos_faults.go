@@ -117,7 +117,7 @@ func (c *chaosRun) step(ctx context.Context, number int, st step) error {
 			continue
 		}
 		f := faultDone{kind: d.kind, alone: !c.met(d, whole), quiet: quiet}
-		f.gap = c.out.silence(c.plan.Partitions(), d.began, whole)
+		f.gap = c.out.silence(c.ways(), d.began, whole)
 		longest = max(longest, f.gap)
 		c.done = append(c.done, f)
 	}
@@ -161,7 +161,7 @@ func (c *chaosRun) met(d *deed, until time.Time) bool {
 // whole waits until every partition answers what was sent after a moment.
 func (c *chaosRun) whole(ctx context.Context, after time.Time, within time.Duration) error {
 	err := c.out.await(ctx, "every partition answers again", within, func() bool {
-		return c.out.caughtUp(c.plan.Partitions(), after)
+		return c.out.caughtUp(c.ways(), after)
 	})
 	return errors.Join(err, c.crew.deserted())
 }

@@ -30,16 +30,15 @@ func (c *chaosRun) judge(ctx context.Context, n int64) (v outcome, err error) {
 	if err != nil {
 		return v, err
 	}
-	if err := c.command(ctx, "stop", pipelineName, "--reason", "the chaos is over"); err != nil {
+	if err := c.command(ctx, "stop", c.o.pipeline, "--reason", "the chaos is over"); err != nil {
 		return v, err
 	}
 	if err := errors.Join(c.crew.deserted(), c.out.close()); err != nil {
 		return v, err
 	}
 	b.say("auditing input and output")
-	l := ledger.New(n, c.messages.key)
-	l.KeepOrderWithinKeys()
-	if err := c.place(ctx, l); err != nil {
+	l, err := c.ledger(ctx, n)
+	if err != nil {
 		return v, err
 	}
 	if err := l.Models(c.versions[0], partitions, receipts); err != nil {
@@ -57,7 +56,27 @@ func (c *chaosRun) judge(ctx context.Context, n int64) (v outcome, err error) {
 	}
 	v.aborted = written - l.Records()
 	v.Count, v.offences = l.Count(), l.Offences()
-	return v, nil
+	if c.payments != nil {
+		if v.replay, err = c.replay(ctx); err == nil {
+			v.replay.retold = l.ReportedAgain()
+		}
+	}
+	return v, err
+}
+
+// ledger knows where each of n messages stands, and what a first stage has made of it.
+func (c *chaosRun) ledger(ctx context.Context, n int64) (*ledger.Ledger, error) {
+	if c.payments == nil {
+		l := ledger.New(n, c.cards.key)
+		l.KeepOrderWithinKeys()
+		return l, c.place(ctx, l)
+	}
+	l := ledger.NewOfPayments(n, c.payments.payment, len(c.plan.Partitions()))
+	l.Reported(c.payments.told)
+	if err := c.place(ctx, l); err != nil {
+		return nil, err
+	}
+	return l, c.hand(ctx, l)
 }
 
 // place reads the input, so that the ledger knows where each message stands.

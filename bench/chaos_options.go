@@ -11,6 +11,8 @@ import (
 
 // chaosOptions are the flags of chaos.
 type chaosOptions struct {
+	pipeline    string
+	file        string // of payments; "": the handbook's, or simulated ones
 	json        bool
 	seed        uint64
 	faults      int           // at most; 0: as many as fit
@@ -39,13 +41,27 @@ func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
 	kinds := flags.String("kinds", strings.Join(names, ","), "of faults and orders")
 	flags.IntVar(&o.workers, "workers", 3, "worker processes")
 	flags.IntVar(&o.shards, "shards", 3, "loops that share the partitions, at first")
-	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
-	flags.Int64Var(&o.keys, "keys", 200, "keys that the messages share")
+	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard; or transactions: two stages, histories of customer and terminal, labels, snapshots")
+	flags.StringVar(&o.file, "payments", "", "for transactions, `FILE` of payments to send, as Parquet (default: the Fraud Detection Handbook's if they are at "+handbookFile+", else simulated ones)")
+	flags.Float64Var(&o.rate, "rate", 0, fmt.Sprintf("messages per second (default %v; for transactions %v, a day of the handbook in 19 s)", ratesOf[pipelineName], ratesOf[transactionsName]))
+	flags.Int64Var(&o.keys, "keys", 0, fmt.Sprintf("for creditcard, keys that the messages share (default %d)", cardKeys))
 	flags.StringVar(&o.certificate, "certificate", "", "write the certificate to this file, too")
 	flags.StringVar(&o.logs, "logs", "", "keep the logs of everything in this folder (default: a temporary one, removed if all is well)")
 	flags.StringVar(&o.data, "stack-data", "", "folder for the data of the servers, kept afterwards (default: a temporary one)")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
+	}
+	if ratesOf[o.pipeline] == 0 {
+		return o, fmt.Errorf("%w: --pipeline %s: it is %s or %s", errUsage, o.pipeline, pipelineName, transactionsName)
+	}
+	if o.pipeline == pipelineName && o.file != "" || o.pipeline != pipelineName && o.keys != 0 {
+		return o, fmt.Errorf("%w: --payments are those of %s, --keys those of %s", errUsage, transactionsName, pipelineName)
+	}
+	if o.rate == 0 {
+		o.rate = ratesOf[o.pipeline]
+	}
+	if o.pipeline == pipelineName && o.keys == 0 {
+		o.keys = cardKeys
 	}
 	o.lasts = time.Duration(*minutes * float64(time.Minute))
 	if o.faults == 0 && o.lasts == 0 {
@@ -58,11 +74,17 @@ func (b *bench) chaosOptions(args []string) (o chaosOptions, err error) {
 		o.kinds = append(o.kinds, kind(name))
 	}
 	faults := slices.ContainsFunc(o.kinds, func(k kind) bool { return slices.Contains(faultKinds, k) })
-	if !faults || o.faults < 0 || o.lasts < 0 || o.workers < 2 || o.shards < 1 || o.rate <= 0 || o.keys < 1 {
+	if !faults || o.faults < 0 || o.lasts < 0 || o.workers < 2 || o.shards < 1 || o.rate <= 0 || o.keys < 0 {
 		return o, fmt.Errorf("%w: faults and minutes must not be negative, shards, rate and keys must be positive, kinds name a fault, and there are two workers at least", errUsage)
 	}
 	return o, nil
 }
+
+// ratesOf are the messages per second of each pipeline, where nothing else is said.
+var ratesOf = map[string]float64{pipelineName: 1000, transactionsName: 500}
+
+// cardKeys is how many keys the messages of creditcard share, where nothing else is said.
+const cardKeys = 200
 
 // left is how many faults may still be done, after some of them and some time.
 func (o chaosOptions) left(done int, after time.Duration) int {
@@ -77,14 +99,24 @@ func (o chaosOptions) left(done int, after time.Duration) int {
 
 // again is the flags that repeat a run.
 func (o chaosOptions) again() string {
-	flags := []string{fmt.Sprintf("--seed %d", o.seed)}
+	var flags []string
+	if o.pipeline == transactionsName {
+		flags = append(flags, "--pipeline "+o.pipeline)
+	}
+	if o.file != "" {
+		flags = append(flags, "--payments "+o.file)
+	}
+	flags = append(flags, fmt.Sprintf("--seed %d", o.seed))
 	if o.faults > 0 {
 		flags = append(flags, fmt.Sprintf("--faults %d", o.faults))
 	}
 	if o.lasts > 0 {
 		flags = append(flags, fmt.Sprintf("--minutes %v", minutes(o.lasts)))
 	}
-	flags = append(flags, fmt.Sprintf("--workers %d --shards %d --rate %v --keys %d", o.workers, o.shards, o.rate, o.keys))
+	flags = append(flags, fmt.Sprintf("--workers %d --shards %d --rate %v", o.workers, o.shards, o.rate))
+	if o.keys > 0 {
+		flags = append(flags, fmt.Sprintf("--keys %d", o.keys))
+	}
 	if len(o.kinds) < len(faultKinds)+len(orderKinds) {
 		names := make([]string, len(o.kinds))
 		for i, k := range o.kinds {

@@ -26,24 +26,24 @@ func (c *chaosRun) give(ctx context.Context, a act) (what string, err error) {
 	case swapOrder:
 		version := c.otherVersion()
 		what = "swap to version " + version
-		err = c.insist(ctx, a.kind, what, "swap", pipelineName, version)
+		err = c.insist(ctx, a.kind, what, "swap", c.o.pipeline, version)
 	case scaleOrder:
 		shards := fmt.Sprint(1 + a.pick%uint64(len(c.plan.Partitions())))
 		what = "scale to " + shards
-		err = c.insist(ctx, a.kind, what, "scale", pipelineName, "--shards", shards)
+		err = c.insist(ctx, a.kind, what, "scale", c.o.pipeline, "--shards", shards)
 	case pauseOrder:
 		what = "pause and resume"
-		if err = c.insist(ctx, a.kind, "pause", "pause", pipelineName); err == nil {
+		if err = c.insist(ctx, a.kind, "pause", "pause", c.o.pipeline); err == nil {
 			err = sleep(ctx, a.lasts)
 		}
-		err = errors.Join(err, c.insist(ctx, a.kind, "resume", "resume", pipelineName))
+		err = errors.Join(err, c.insist(ctx, a.kind, "resume", "resume", c.o.pipeline))
 	case rateOrder:
 		limit := fmt.Sprintf("%.0f", c.o.rate*(.3+.6*float64(a.pick%1000)/1000))
 		what = "rate of " + limit
-		if err = c.insist(ctx, a.kind, what, "rate", pipelineName, limit); err == nil {
+		if err = c.insist(ctx, a.kind, what, "rate", c.o.pipeline, limit); err == nil {
 			err = sleep(ctx, a.lasts)
 		}
-		err = errors.Join(err, c.insist(ctx, a.kind, "rate without a limit", "rate", pipelineName, "0"))
+		err = errors.Join(err, c.insist(ctx, a.kind, "rate without a limit", "rate", c.o.pipeline, "0"))
 	default:
 		err = fmt.Errorf("%s is no order", a.kind)
 	}
@@ -93,7 +93,13 @@ const onceObeyed = time.Minute
 
 // command runs the starter.
 func (c *chaosRun) command(ctx context.Context, args ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, onceObeyed)
+	_, err := c.answer(ctx, onceObeyed, args...)
+	return err
+}
+
+// answer runs the starter, and returns what it answers, also where it failed.
+func (c *chaosRun) answer(ctx context.Context, within time.Duration, args ...string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, c.starter, append(args, "--json")...)
 	bind(cmd)
@@ -104,7 +110,7 @@ func (c *chaosRun) command(ctx context.Context, args ...string) error {
 	err := cmd.Run()
 	c.note("  starter %s: %v after %.2f s: %s", strings.Join(args, " "), err, time.Since(begun).Seconds(), bytes.TrimSpace(out.Bytes()))
 	if err != nil {
-		return fmt.Errorf("starter %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(errs.Bytes()))
+		return out.Bytes(), fmt.Errorf("starter %s: %w: %s", strings.Join(args, " "), err, bytes.TrimSpace(errs.Bytes()))
 	}
-	return nil
+	return out.Bytes(), nil
 }

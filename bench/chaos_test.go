@@ -158,7 +158,7 @@ func TestSwapsAreReadFromTheHistory(t *testing.T) {
 	}
 	got, err := swaps([]given{
 		{name: job.PauseUpdate, done: true, receipt: payloads}, {name: job.SwapUpdate, done: true}, {name: job.SwapUpdate, done: true, receipt: payloads},
-	})
+	}, 0)
 	want := []ledger.Change{{Generation: 4, Version: "2", From: map[int32]int64{0: 10, 1: 20, 2: 30}}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Fatalf("%+v, %v; want %+v", got, err, want)
@@ -185,7 +185,7 @@ func TestCertificateTellsOffencesAndHowToRepeat(t *testing.T) {
 	m := testMessages(t, 1)
 	l := ledger.New(2, m.key)
 	v := outcome{Count: l.Count(), offences: l.Offences()}
-	c := &chaosRun{o: chaosOptions{seed: 9, faults: 3, kinds: []kind{workerKill}, workers: 2, shards: 1, rate: 5, keys: 2}, messages: m}
+	c := &chaosRun{o: chaosOptions{seed: 9, faults: 3, kinds: []kind{workerKill}, workers: 2, shards: 1, rate: 5, keys: 2}, cards: m, messages: m}
 	text := string(c.certificate(v, &report{settings: settings{{"cores", 2}}}))
 	for _, want := range []string{"**FAILED**", "2 lost", "--seed 9 --faults 3", "--kinds worker-kill", "lost: message 0", "| cores | 2 |"} {
 		if !strings.Contains(text, want) {

@@ -17,9 +17,10 @@ type follower struct {
 	begun time.Time
 	stop  context.CancelFunc
 	done  chan struct{}
+	way   func(from, to int32) int32 // nil: from
 
 	mu   sync.Mutex
-	seen map[int32][]arrival // by input partition, in the order of arrival
+	seen map[int32][]arrival // by input partition, or by way, in the order of arrival
 	err  error
 }
 
@@ -31,13 +32,14 @@ type arrival struct {
 	scored time.Duration // the latest time at which one says it was scored
 }
 
-// follow begins with the predictions that come from now on.
-func (s *site) follow(ctx context.Context, topic string) (*follower, error) {
+// follow begins with the predictions that come from now on. Where several partitions of the input lead to each of the output,
+// way numbers the pairs of the two, each of which is then followed by itself.
+func (s *site) follow(ctx context.Context, topic string, way func(from, to int32) int32) (*follower, error) {
 	r, err := s.read(topic, readCommitted, true)
 	if err != nil {
 		return nil, err
 	}
-	f := &follower{begun: time.Now(), done: make(chan struct{}), seen: map[int32][]arrival{}}
+	f := &follower{begun: time.Now(), done: make(chan struct{}), way: way, seen: map[int32][]arrival{}}
 	ctx, f.stop = context.WithCancel(ctx)
 	go func() {
 		defer close(f.done)
@@ -49,14 +51,14 @@ func (s *site) follow(ctx context.Context, topic string) (*follower, error) {
 				return
 			}
 			if m != nil {
-				f.enter(time.Now(), m.Value)
+				f.enter(time.Now(), m.TopicPartition.Partition, m.Value)
 			}
 		}
 	}()
 	return f, nil
 }
 
-func (f *follower) enter(at time.Time, value []byte) {
+func (f *follower) enter(at time.Time, to int32, value []byte) {
 	p, err := ledger.Decode(value)
 	if err != nil {
 		return // the ledger tells of it at the end
@@ -64,12 +66,16 @@ func (f *follower) enter(at time.Time, value []byte) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	now := arrival{at: at.Sub(f.begun), event: p.EventTime.Sub(f.begun), scored: p.ScoredAt.Sub(f.begun)}
-	list := f.seen[p.Partition]
+	way := p.Partition
+	if f.way != nil {
+		way = f.way(p.Partition, to)
+	}
+	list := f.seen[way]
 	if last := len(list) - 1; last >= 0 && now.at-list[last].at < time.Millisecond {
 		list[last].event, list[last].scored = max(list[last].event, now.event), max(list[last].scored, now.scored)
 		return
 	}
-	f.seen[p.Partition] = append(list, now)
+	f.seen[way] = append(list, now)
 }
 
 func (f *follower) fail(err error) {

@@ -16,7 +16,7 @@ func second(s float64) time.Time { return time.Unix(0, int64(s*1e9)).UTC() }
 
 // arrive enters a prediction of a message of one moment, scored at another, at a third.
 func (f *follower) arrive(partition int32, event, scored, at float64) {
-	f.enter(second(at), fmt.Appendf(nil, `{"id":"x","source_id":1,"partition":%d,"offset":1,"event_time":%q,"scored_at":%q}`,
+	f.enter(second(at), partition, fmt.Appendf(nil, `{"id":"x","source_id":1,"partition":%d,"offset":1,"event_time":%q,"scored_at":%q}`,
 		partition, second(event).Format(time.RFC3339Nano), second(scored).Format(time.RFC3339Nano)))
 }
 

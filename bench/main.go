@@ -72,7 +72,7 @@ func benchmarks() []benchmark {
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},
 		{"recovery", "how long the output is silent when a worker is killed (-9): started again at once, or taken over by another", (*bench).recovery},
 		{"outage", "the longest gap in the output while a service is away: Temporal, the object store, MLflow or Kafka", (*bench).outage},
-		{"chaos", "everything goes wrong under load, by a schedule of a seed: nothing lost, repeated, out of order or by the wrong model", (*bench).chaos},
+		{"chaos", "everything goes wrong under load, by a schedule of a seed: nothing lost, repeated, out of order or by the wrong model; --pipeline transactions: nor from wrong features", (*bench).chaos},
 		{childBare, "", (*bench).bare},
 		{childLoop, "", (*bench).loop},
 	}

@@ -88,7 +88,15 @@ func (m *messages) value(to []byte, n int64) []byte {
 	return append(strconv.AppendInt(to, n, 10), '}')
 }
 
-// bytes is the mean size of a value.
+func (m *messages) message(key, value []byte, n int64) (k, v []byte) {
+	key = append(key, make([]byte, 36)...)
+	m.key(key[len(key)-36:], n)
+	return key, m.value(value, n)
+}
+
+// beside is nothing.
+func (m *messages) beside(int64, func(string, []byte, []byte) error) error { return nil }
+
 func (m *messages) bytes() int {
 	sum := 0
 	for _, body := range m.bodies {

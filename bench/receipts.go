@@ -34,7 +34,7 @@ func (c *chaosRun) receipts(ctx context.Context) (changes []ledger.Change, err e
 			return nil, err
 		case err != nil: // Temporal may still be busy with what was done to it
 		case i < 0:
-			return swaps(all)
+			return swaps(all, lastStage(c.plan))
 		case late:
 			return nil, fmt.Errorf("an order (%s) was accepted and has no receipt %v after the last fault", all[i].name, recovered)
 		}
@@ -44,8 +44,8 @@ func (c *chaosRun) receipts(ctx context.Context) (changes []ledger.Change, err e
 	}
 }
 
-// swaps reads the receipts of the orders that changed the model.
-func swaps(all []given) (changes []ledger.Change, err error) {
+// swaps reads the receipts of the orders that changed the model, as far as they are about the stage that scores.
+func swaps(all []given, scores int) (changes []ledger.Change, err error) {
 	for _, g := range all {
 		if g.name != job.SwapUpdate || g.receipt == nil {
 			continue
@@ -56,6 +56,9 @@ func swaps(all []given) (changes []ledger.Change, err error) {
 		}
 		change := ledger.Change{Generation: r.Generation, Version: r.Model.Version, From: map[int32]int64{}}
 		for _, shard := range r.Shards {
+			if shard.Shard.Stage != scores {
+				continue
+			}
 			for _, p := range shard.Partitions {
 				change.From[p.Partition] = p.Offset
 			}
@@ -67,7 +70,7 @@ func swaps(all []given) (changes []ledger.Change, err error) {
 
 // history is the Updates of all runs of the stream's workflow, in the order of their acceptance.
 func (c *chaosRun) history(ctx context.Context) (all []given, err error) {
-	id, run := job.InferenceWorkflowID(pipelineName), ""
+	id, run := job.InferenceWorkflowID(c.o.pipeline), ""
 	for {
 		var updates []given
 		index, before := map[string]int{}, ""

@@ -10,6 +10,16 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
+// source makes what is sent: message n is always the same.
+type source interface {
+	// message appends key and value of message n.
+	message(key, value []byte, n int64) (k, v []byte)
+	// beside hands over what goes to another topic before message n. n grows by one from call to call.
+	beside(n int64, send func(topic string, key, value []byte) error) error
+	// bytes is the mean size of a value.
+	bytes() int
+}
+
 // traffic sends messages 0, 1, 2, ... to a topic at a steady rate, through whatever happens
 // to the broker. It is open: message n is due at a moment that was fixed beforehand, and
 // carries the time at which it was handed over. While the broker is away the messages
@@ -17,12 +27,13 @@ import (
 type traffic struct {
 	p        *kafka.Producer
 	topic    string
-	messages *messages
+	messages source
 	rate     float64
 	most     int64 // 0: until it is stopped
 
 	begun     time.Time
-	handed    atomic.Int64
+	sends     atomic.Int64 // messages
+	handed    atomic.Int64 // what goes beside them included
 	delivered atomic.Int64
 	failure   atomic.Pointer[error]
 	stopping  chan struct{}
@@ -34,7 +45,7 @@ type traffic struct {
 const trafficTick = 2 * time.Millisecond
 
 // sendTo begins to send. most is how many messages there are, 0 as many as it comes to.
-func (s *site) sendTo(topic string, m *messages, rate float64, most int64) (*traffic, error) {
+func (s *site) sendTo(topic string, m source, rate float64, most int64) (*traffic, error) {
 	p, err := kafka.NewProducer(clientOf(s.kafka, "traffic", kafka.ConfigMap{
 		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 4, "batch.num.messages": 10000,
 		"message.timeout.ms": 0, "reconnect.backoff.max.ms": 250, // never give up; be back when the broker is
@@ -56,22 +67,23 @@ func (t *traffic) send() {
 	defer close(t.sent)
 	ticker := time.NewTicker(trafficTick)
 	defer ticker.Stop()
-	key, value := make([]byte, 36), []byte(nil)
-	out := kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &t.topic, Partition: kafka.PartitionAny}}
+	var key, value []byte
 	for n := int64(0); ; {
 		due := int64(time.Since(t.begun).Seconds()*t.rate) + 1
 		if t.most > 0 {
 			due = min(due, t.most)
 		}
 		for ; n < due; n++ {
-			t.messages.key(key, n)
-			value = t.messages.value(value[:0], n)
-			out.Key, out.Value = key, value
-			if err := t.p.Produce(&out, nil); err != nil {
+			err := t.messages.beside(n, t.produce)
+			if err == nil {
+				key, value = t.messages.message(key[:0], value[:0], n)
+				err = t.produce(t.topic, key, value)
+			}
+			if err != nil {
 				t.fail(err)
 				return
 			}
-			t.handed.Store(n + 1)
+			t.sends.Store(n + 1)
 		}
 		if n == t.most && t.most > 0 {
 			return
@@ -82,6 +94,14 @@ func (t *traffic) send() {
 		case <-ticker.C:
 		}
 	}
+}
+
+func (t *traffic) produce(topic string, key, value []byte) error {
+	err := t.p.Produce(&kafka.Message{TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: kafka.PartitionAny}, Key: key, Value: value}, nil)
+	if err == nil {
+		t.handed.Add(1)
+	}
+	return err
 }
 
 func (t *traffic) watch() {
@@ -119,12 +139,12 @@ func (t *traffic) finish(ctx context.Context) (n int64, err error) {
 		err = ctx.Err()
 	}
 	t.close()
-	n = t.handed.Load()
+	n = t.sends.Load()
 	if failed := t.failure.Load(); failed != nil {
 		err = errors.Join(err, *failed)
 	}
-	if delivered := t.delivered.Load(); err == nil && delivered != n {
-		err = fmt.Errorf("send to %s: %d of %d messages were acknowledged", t.topic, delivered, n)
+	if delivered, handed := t.delivered.Load(), t.handed.Load(); err == nil && delivered != handed {
+		err = fmt.Errorf("send to %s: %d of %d messages were acknowledged", t.topic, delivered, handed)
 	}
 	return n, err
 }

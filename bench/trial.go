@@ -37,7 +37,7 @@ func (b *bench) try(ctx context.Context, o streamFlags, following bool, do func(
 	if !following {
 		return do(ctx, t)
 	}
-	if t.out, err = s.follow(ctx, s.output); err != nil {
+	if t.out, err = s.follow(ctx, s.output, nil); err != nil {
 		return err
 	}
 	err = do(ctx, t)
@@ -57,10 +57,13 @@ type outcome struct {
 	ledger.Count
 	offences    []ledger.Offence
 	deadLetters int64
-	aborted     int64 // records that were written and never seen
+	aborted     int64     // records that were written and never seen
+	replay      *replayed // of a stream with stages; else nil
 }
 
-func (v outcome) exact() bool { return v.Exact() && v.deadLetters == 0 }
+func (v outcome) exact() bool {
+	return v.Exact() && v.deadLetters == 0 && (v.replay == nil || v.replay.exact(v.Sent))
+}
 
 // underTraffic sends messages at a steady rate while something is done to the stream, and
 // answers what became of them.
@@ -122,6 +125,9 @@ func (v outcome) broken() error {
 		return nil
 	}
 	text := fmt.Sprintf("the stream broke its promise: %v, %d dead letters", v.Count, v.deadLetters)
+	if v.replay != nil {
+		text += fmt.Sprintf("\n  %v", *v.replay)
+	}
 	for _, o := range v.offences {
 		text += "\n  " + o.String()
 	}

@@ -14,23 +14,30 @@
 //
 // Message n carries n as its id, and its key. Messages of one key are numbered in the order
 // in which they were sent, so a smaller number after a larger one is out of order.
+//
+// A stream of two stages whose features have a history has more to answer for: see NewOfPayments.
 package ledger
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // KeySize is the length of every key: the text of a UUID.
 const KeySize = 36
 
 // Ledger is not safe for concurrent use.
 type Ledger struct {
-	key      func(to []byte, n int64)
-	times    []uint8           // how often the prediction of message n was seen
-	reached  map[int32]int64   // by input partition: the offset of the last prediction
-	last     map[string]int64  // by key: its last message; nil: not asked for
-	places   []place           // by message; nil: not known
-	reigns   map[int32][]reign // by input partition; nil: not known
+	key, id  func(to []byte, n int64) []byte // append those of message n
+	times    []uint8                         // how often the prediction of message n was seen
+	reached  map[int32]int64                 // by partition that the last stage reads: the offset of the last prediction
+	last     map[string]int64                // by key: its last message; nil: not asked for
+	places   []place                         // by message; nil: not known
+	reigns   map[int32][]reign               // by partition that the last stage reads; nil: not known
+	relay    *relay                          // between two stages; nil: there is one
 	records  int64
 	count    Count
+	closed   bool
 	offences []Offence
 	visit    func(Prediction)
 }
@@ -42,9 +49,20 @@ type place struct {
 	offset    int64
 }
 
-// New is an empty ledger about messages 0 to sent-1. key writes a message's key to KeySize bytes.
+// New is an empty ledger about messages 0 to sent-1. key writes a message's key to KeySize
+// bytes; its prediction has it as id, too.
 func New(sent int64, key func(to []byte, n int64)) *Ledger {
-	return &Ledger{key: key, times: make([]uint8, sent), reached: map[int32]int64{}, count: Count{Sent: sent}}
+	write := func(to []byte, n int64) []byte {
+		at := len(to)
+		to = slices.Grow(to, KeySize)[:at+KeySize]
+		key(to[at:], n)
+		return to
+	}
+	return named(sent, write, write)
+}
+
+func named(sent int64, key, id func(to []byte, n int64) []byte) *Ledger {
+	return &Ledger{key: key, id: id, times: make([]uint8, sent), reached: map[int32]int64{}, count: Count{Sent: sent}}
 }
 
 // KeepOrderWithinKeys checks the order of messages that share a key, too, which a
@@ -67,6 +85,9 @@ func (l *Ledger) Place(n int64, partition int32, offset int64) error {
 		return fmt.Errorf("message %d stands in the input twice: at %d of partition %d, and at %d of partition %d", n, was.offset, was.partition, offset, partition)
 	}
 	l.places[n] = place{true, partition, offset}
+	if l.relay != nil {
+		l.relay.enter(n)
+	}
 	return nil
 }
 
@@ -95,14 +116,13 @@ func (l *Ledger) Enter(partition int32, offset int64, key, value []byte) {
 		return
 	}
 	n := p.SourceID
-	var want [KeySize]byte
 	if n < 0 || n >= int64(len(l.times)) {
 		at(Foreign, n, p, "this message was never sent")
 		return
 	}
-	l.key(want[:], n)
-	if string(key) != string(want[:]) || p.ID != string(want[:]) {
-		at(Foreign, n, p, fmt.Sprintf("key %q and id %q, want %s", key, p.ID, want))
+	wantKey, wantID := string(l.key(nil, n)), string(l.id(nil, n))
+	if string(key) != wantKey || p.ID != wantID {
+		at(Foreign, n, p, fmt.Sprintf("key %q and id %q, want %s and %s", key, p.ID, wantKey, wantID))
 		return
 	}
 	if l.places != nil && l.places[n] != (place{true, p.Partition, p.Offset}) {
@@ -113,16 +133,25 @@ func (l *Ledger) Enter(partition int32, offset int64, key, value []byte) {
 		l.times[n] = min(l.times[n], 254)
 		at(Repeated, n, p, fmt.Sprintf("seen %d times", l.times[n]))
 	}
-	// An input partition has one output partition, so its order is that of its reading.
-	before, ok := l.reached[p.Partition]
-	if words := l.afterItsKey(want, n); ok && p.Offset <= before {
-		at(Reordered, n, p, fmt.Sprintf("after offset %d", before))
+	// What the last stage reads of a partition goes to one partition of the output, so its order there is that of its reading.
+	read := place{true, p.Partition, p.Offset}
+	if l.relay != nil {
+		read = l.relay.places[n] // of one that was never handed on: nowhere, which Count tells
+	}
+	before, ok := l.reached[read.partition]
+	if words := l.afterItsKey(wantKey, n); ok && read.offset <= before && read.known {
+		at(Reordered, n, p, fmt.Sprintf("read at offset %d, after offset %d", read.offset, before))
 	} else if words != "" {
 		at(Reordered, n, p, words)
 	}
-	l.reached[p.Partition] = p.Offset
-	if version, known := l.model(p.Partition, p.Offset); known && version != p.ModelVersion {
+	if read.known {
+		l.reached[read.partition] = read.offset
+	}
+	if version, known := l.model(read.partition, read.offset); known && read.known && version != p.ModelVersion {
 		at(WrongModel, n, p, fmt.Sprintf("scored by version %s, want %s", p.ModelVersion, version))
+	}
+	if l.relay != nil && read.known && l.relay.prints[n] != p.Features {
+		at(WrongFeatures, n, p, fmt.Sprintf("features %s, want %s", p.Features, l.relay.prints[n]))
 	}
 	if l.visit != nil {
 		l.visit(p)
@@ -130,12 +159,12 @@ func (l *Ledger) Enter(partition int32, offset int64, key, value []byte) {
 }
 
 // afterItsKey says how a message comes before a later one of its key.
-func (l *Ledger) afterItsKey(key [KeySize]byte, n int64) string {
+func (l *Ledger) afterItsKey(key string, n int64) string {
 	if l.last == nil {
 		return ""
 	}
-	before, ok := l.last[string(key[:])]
-	l.last[string(key[:])] = n
+	before, ok := l.last[key]
+	l.last[key] = n
 	if ok && n <= before {
 		return fmt.Sprintf("after message %d of its key", before)
 	}

@@ -12,6 +12,10 @@ const (
 	WrongModel Kind = "wrong model"  // scored by another version than the orders say for its offset
 	Foreign    Kind = "foreign"      // about a message that was never sent, or under another's id or place
 	Malformed  Kind = "malformed"    // no prediction at all
+
+	// Of streams with two stages.
+	HandedOn      Kind = "handed on wrongly" // never or twice, out of order, or something else, to the second stage
+	WrongFeatures Kind = "wrong features"    // scored from others than its history gives
 )
 
 // Count is what a ledger comes to.
@@ -23,14 +27,21 @@ type Count struct {
 	WrongModel int64 `json:"wrong_model"`
 	Foreign    int64 `json:"foreign"`
 	Malformed  int64 `json:"malformed"`
+
+	HandedOn      int64 `json:"handed_on_wrongly"`
+	WrongFeatures int64 `json:"wrong_features"`
 }
 
 // Exact reports that nothing is wrong.
 func (c Count) Exact() bool { return c == Count{Sent: c.Sent} }
 
 func (c Count) String() string {
-	return fmt.Sprintf("%d sent, %d lost, %d repeated, %d out of order, %d by the wrong model, %d foreign, %d malformed",
+	text := fmt.Sprintf("%d sent, %d lost, %d repeated, %d out of order, %d by the wrong model, %d foreign, %d malformed",
 		c.Sent, c.Lost, c.Repeated, c.Reordered, c.WrongModel, c.Foreign, c.Malformed)
+	if c.HandedOn > 0 || c.WrongFeatures > 0 {
+		text += fmt.Sprintf(", %d handed on wrongly, %d with wrong features", c.HandedOn, c.WrongFeatures)
+	}
+	return text
 }
 
 // Offence is one thing that is wrong, and where to look for it.
@@ -60,6 +71,7 @@ func (l *Ledger) offend(o Offence) {
 	count := map[Kind]*int64{
 		Lost: &l.count.Lost, Repeated: &l.count.Repeated, Reordered: &l.count.Reordered,
 		WrongModel: &l.count.WrongModel, Foreign: &l.count.Foreign, Malformed: &l.count.Malformed,
+		HandedOn: &l.count.HandedOn, WrongFeatures: &l.count.WrongFeatures,
 	}[o.Kind]
 	if *count++; *count <= mostOffences {
 		l.offences = append(l.offences, o)
@@ -68,30 +80,29 @@ func (l *Ledger) offend(o Offence) {
 
 // Count closes the ledger: what has no prediction by now is lost.
 func (l *Ledger) Count() Count {
-	l.count.Lost = 0
-	l.dropLost()
+	if l.closed {
+		return l.count
+	}
+	l.closed = true
 	for n, times := range l.times {
 		if times == 0 {
-			o := Offence{Kind: Lost, Message: int64(n), Partition: -1, Offset: -1, OutputPartition: -1, OutputOffset: -1}
-			if l.places != nil && l.places[n].known {
-				o.Partition, o.Offset = l.places[n].partition, l.places[n].offset
-			}
-			l.offend(o)
+			l.offend(l.without(Lost, int64(n), ""))
 		}
+	}
+	if l.relay != nil {
+		l.neverHandedOn()
 	}
 	return l.count
 }
 
+// without is an offence that stands nowhere in what the stream has written.
+func (l *Ledger) without(kind Kind, n int64, words string) Offence {
+	o := Offence{Kind: kind, Message: n, Partition: -1, Offset: -1, OutputPartition: -1, OutputOffset: -1, Words: words}
+	if l.places != nil && l.places[n].known {
+		o.Partition, o.Offset = l.places[n].partition, l.places[n].offset
+	}
+	return o
+}
+
 // Offences are the first ones of each kind.
 func (l *Ledger) Offences() []Offence { return l.offences }
-
-// dropLost makes Count repeatable.
-func (l *Ledger) dropLost() {
-	kept := l.offences[:0]
-	for _, o := range l.offences {
-		if o.Kind != Lost {
-			kept = append(kept, o)
-		}
-	}
-	l.offences = kept
-}

@@ -16,6 +16,7 @@ type Prediction struct {
 	Offset       int64
 	EventTime    time.Time // zero: none
 	ScoredAt     time.Time
+	Features     string // what it says of the features that it was made of; "": nothing
 }
 
 // Decode reads a prediction. Its own words for the fields make it independent of the
@@ -29,6 +30,7 @@ func Decode(value []byte) (Prediction, error) {
 		Offset       *int64     `json:"offset"`
 		EventTime    *time.Time `json:"event_time"`
 		ScoredAt     *time.Time `json:"scored_at"`
+		Features     string     `json:"features"`
 	}
 	if err := json.Unmarshal(value, &p); err != nil {
 		return Prediction{}, fmt.Errorf("decode prediction: %w", err)
@@ -36,7 +38,7 @@ func Decode(value []byte) (Prediction, error) {
 	if p.SourceID == nil || p.Partition == nil || p.Offset == nil || p.ScoredAt == nil {
 		return Prediction{}, errors.New("decode prediction: it has no source_id, partition, offset or scored_at")
 	}
-	out := Prediction{ID: p.ID, SourceID: *p.SourceID, ModelVersion: p.ModelVersion, Partition: *p.Partition, Offset: *p.Offset, ScoredAt: *p.ScoredAt}
+	out := Prediction{ID: p.ID, SourceID: *p.SourceID, ModelVersion: p.ModelVersion, Partition: *p.Partition, Offset: *p.Offset, ScoredAt: *p.ScoredAt, Features: p.Features}
 	if p.EventTime != nil {
 		out.EventTime = *p.EventTime
 	}
