@@ -32,10 +32,10 @@ func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]las
 		last map[int32]lastResult
 		err  error
 	}
-	ask := func(topic string, of func(Record) (result, bool)) <-chan answer {
+	ask := func(topic string, tail int64, of func(Record) (result, bool)) <-chan answer {
 		done := make(chan answer, 1)
 		go func() {
-			last, err := s.lastResults(ctx, topic, most, of)
+			last, err := s.lastResults(ctx, topic, tail, most, of)
 			if err != nil {
 				err = fmt.Errorf("find the last results in %s: %w", topic, err)
 			}
@@ -43,7 +43,7 @@ func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]las
 		}()
 		return done
 	}
-	predictions, letters := ask(s.Output, predicted), ask(s.DeadLetters, died)
+	predictions, letters := ask(s.Output, nearTail, predicted), ask(s.DeadLetters, firstTail, died)
 	a, b := <-predictions, <-letters
 	if err := errors.Join(a.err, b.err); err != nil {
 		return nil, err
@@ -86,10 +86,11 @@ func died(r Record) (result, bool) {
 	return result{topic: topic, at: Place{int32(p), o}, time: stamp, pipeline: pipeline}, err1 == nil && err2 == nil
 }
 
-// How many records of a partition's end are read for the last results: at first, which takes
-// milliseconds, and at most, where the end has none.
+// How many records of a partition's end are read for the last results: of predictions, the last of which is
+// nearly always right there; at first, where nothing speaks against the offsets; and at most, where the end has none.
 const (
-	firstTail = 1_250
+	nearTail  = 80
+	firstTail = 16 * nearTail
 	lastTail  = 16 * 16 * 16 * firstTail
 )
 
@@ -98,29 +99,18 @@ const tailPatience = 5 * time.Second
 
 // lastResults reads the end of a topic for the last result of each partition owned that has
 // one there. Predictions stand in the order of their records. Among dead letters there are also decisions
-// about older ones, so that the highest offset counts.
-func (s *consumer) lastResults(ctx context.Context, topic string, most int64, of func(Record) (result, bool)) (map[int32]lastResult, error) {
-	var first, ends []int64
-	err := withAdmin(ctx, s.Kafka, func(a *kafka.AdminClient) error {
-		n, err := partitions(a, topic, millis(ctx))
-		if err != nil {
-			return err
-		}
-		if first, err = listOffsets(ctx, a, topic, n, kafka.EarliestOffsetSpec); err != nil {
-			return err
-		}
-		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec)
-		return err
-	})
+// about older ones, so that the highest offset counts. From least to most records of each partition are read, in steps.
+func (s *consumer) lastResults(ctx context.Context, topic string, least, most int64, of func(Record) (result, bool)) (map[int32]lastResult, error) {
+	first, ends, err := s.bordersOf(ctx, topic)
 	if err != nil {
 		return nil, err
 	}
 	last := map[int32]lastResult{}
-	for tail := int64(firstTail); tail <= most; tail *= 16 {
+	for tail := least; tail <= most; tail *= 16 {
 		begin := map[int32]int64{}
 		for _, p := range s.Partitions {
 			at := p % int32(len(ends))
-			if _, found := last[p]; !found && (tail == firstTail || ends[at]-tail/16 > first[at]) {
+			if _, found := last[p]; !found && first[at] < ends[at] && (tail == least || ends[at]-tail/16 > first[at]) {
 				begin[at] = max(first[at], ends[at]-tail)
 			}
 		}
@@ -142,6 +132,23 @@ func (s *consumer) lastResults(ctx context.Context, topic string, most int64, of
 	return last, nil
 }
 
+// bordersOf is where the partitions of a topic begin and end. It asks through the client that is connected already.
+func (s *consumer) bordersOf(ctx context.Context, topic string) (first, ends []int64, err error) {
+	a, err := kafka.NewAdminClientFromConsumer(s.c)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer a.Close()
+	n, err := partitions(a, topic, millis(ctx))
+	if err != nil {
+		return nil, nil, err
+	}
+	if first, err = listOffsets(ctx, a, topic, n, kafka.EarliestOffsetSpec); err == nil {
+		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec)
+	}
+	return first, ends, err
+}
+
 // readTail fails if it cannot read to the ends, as where a transaction is open: what it hides
 // may be results.
 func (s *consumer) readTail(ctx context.Context, topic string, begin map[int32]int64, ends []int64, visit func(Record)) error {
@@ -149,7 +156,7 @@ func (s *consumer) readTail(ctx context.Context, topic string, begin map[int32]i
 	if err != nil {
 		return err
 	}
-	defer r.Close() // nothing is lost: a reader commits nothing
+	defer func() { go r.Close() }() // which takes a while; nothing is lost, since a reader commits nothing
 	return r.between(ctx, begin, ends, tailPatience, func(rec Record) error {
 		visit(rec)
 		return nil

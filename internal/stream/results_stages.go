@@ -75,7 +75,7 @@ func (s *consumer) stageResults(ctx context.Context, from []int64, most int64) (
 	if err := s.follow(ctx, trails, topic, of, limit, doubted); err != nil {
 		return nil, fmt.Errorf("find the last results in %s: %w", topic, err)
 	}
-	letters, err := s.lastResults(ctx, s.DeadLetters, limit, died)
+	letters, err := s.lastResults(ctx, s.DeadLetters, firstTail, limit, died)
 	if err != nil {
 		return nil, fmt.Errorf("find the last results in %s: %w", s.DeadLetters, err)
 	}
