@@ -172,10 +172,11 @@ func (w *world) kafka() stream.Kafka { return stream.Kafka{Brokers: w.Brokers()}
 // send produces messages, each with a key of its own.
 func (w *world) send(messages []message) {
 	w.t.Helper()
-	s, err := stream.NewSender(w.t.Context(), stream.SenderOptions{Kafka: w.kafka(), Topic: "hello-fraud"})
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	var s *stream.Sender
+	eventually(w.t, 30*time.Second, func() (err error) { // the broker may be dead at this moment
+		s, err = stream.NewSender(w.t.Context(), stream.SenderOptions{Kafka: w.kafka(), Topic: "hello-fraud"})
+		return err
+	})
 	for _, m := range messages {
 		if err := s.Send(w.t.Context(), m.key, m.value); err != nil {
 			w.t.Fatal(err)
