@@ -101,7 +101,7 @@ const tailPatience = 5 * time.Second
 // one there. Predictions stand in the order of their records. Among dead letters there are also decisions
 // about older ones, so that the highest offset counts. From least to most records of each partition are read, in steps.
 func (s *consumer) lastResults(ctx context.Context, topic string, least, most int64, of func(Record) (result, bool)) (map[int32]lastResult, error) {
-	first, ends, err := s.bordersOf(ctx, topic)
+	first, ends, err := s.extent(ctx, topic, true)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +132,13 @@ func (s *consumer) lastResults(ctx context.Context, topic string, least, most in
 	return last, nil
 }
 
-// bordersOf is where the partitions of a topic begin and end. It asks through the client that is connected already.
-func (s *consumer) bordersOf(ctx context.Context, topic string) (first, ends []int64, err error) {
+// extent is where the partitions of a topic begin and end. Where nothing is in doubt, what stands behind somebody's open transaction
+// is not waited for. It asks through the client that is connected already.
+func (s *consumer) extent(ctx context.Context, topic string, doubted bool) (first, ends []int64, err error) {
+	level := kafka.IsolationLevelReadCommitted
+	if doubted {
+		level = kafka.IsolationLevelReadUncommitted
+	}
 	a, err := kafka.NewAdminClientFromConsumer(s.c)
 	if err != nil {
 		return nil, nil, err
@@ -144,7 +149,7 @@ func (s *consumer) bordersOf(ctx context.Context, topic string) (first, ends []i
 		return nil, nil, err
 	}
 	if first, err = listOffsets(ctx, a, topic, n, kafka.EarliestOffsetSpec); err == nil {
-		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec)
+		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec, kafka.SetAdminIsolationLevel(level))
 	}
 	return first, ends, err
 }

@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"temporal-streaming/internal/score"
-
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
 // What a stage hands on, and what the last one predicts, names the row of the source that it is about. To the first stage that is
@@ -221,25 +219,4 @@ func (s *consumer) readOwn(ctx context.Context, trails map[int32]*trail, limit i
 		}
 		t.window = append(t.window, ownRecord{label: !is, time: r.Timestamp.UTC().Format(stamp)})
 	})
-}
-
-// extent is where the partitions of a topic begin and end. Where nothing is in doubt, what stands behind somebody's open transaction
-// is not waited for.
-func (s *consumer) extent(ctx context.Context, topic string, doubted bool) (first, ends []int64, err error) {
-	level := kafka.IsolationLevelReadCommitted
-	if doubted {
-		level = kafka.IsolationLevelReadUncommitted
-	}
-	err = withAdmin(ctx, s.Kafka, func(a *kafka.AdminClient) error {
-		n, err := partitions(a, topic, millis(ctx))
-		if err != nil {
-			return err
-		}
-		if first, err = listOffsets(ctx, a, topic, n, kafka.EarliestOffsetSpec); err != nil {
-			return err
-		}
-		ends, err = listOffsets(ctx, a, topic, n, kafka.LatestOffsetSpec, kafka.SetAdminIsolationLevel(level))
-		return err
-	})
-	return first, ends, err
 }
