@@ -10,16 +10,13 @@ import (
 	"math"
 )
 
-// ErrCheckpoint is returned when a checkpoint is damaged, or of another training run. Delete it to start anew.
+// ErrCheckpoint is returned when a checkpoint is damaged, of another version, or of another training run. Delete it to start anew.
 var ErrCheckpoint = errors.New("checkpoint does not fit")
 
 // A checkpoint is, little-endian: the magic, the fingerprint of the run, the state of each member, and the SHA-256 of all before it. A
 // member is how many epochs it has behind it, and if any, they and its best parameters, and if there are more to come, its parameters and
 // the solver's moments. A change of layout or of the training procedure changes the last byte of the magic.
-const (
-	checkpointFormat = "tsfit\x00\x00"
-	checkpointMagic  = checkpointFormat + "\x04"
-)
+const checkpointMagic = "tsfit\x00\x00\x04"
 
 // fingerprint names a training run: what Fit is a function of.
 func fingerprint(train, validation Rows, cfg Config, names []string) [32]byte {
@@ -42,24 +39,19 @@ func fingerprint(train, validation Rows, cfg Config, names []string) [32]byte {
 	return [32]byte(h.Sum(nil))
 }
 
-// resume replaces the states by the checkpoint's, if there is one. What another version wrote says nothing of this one's training, which
-// begins anew and ends with the same model.
+// resume replaces the states by the checkpoint's, if there is one.
 func (t *trainer) resume(ctx context.Context) error {
 	data, found, err := t.checkpointer.Load(ctx)
 	if err != nil {
 		return fmt.Errorf("fit: load checkpoint: %w", err)
 	}
-	if !found || otherVersion(data) {
+	if !found {
 		return nil
 	}
 	if err := t.decode(data); err != nil {
 		return fmt.Errorf("fit: resume: %w", err)
 	}
 	return nil
-}
-
-func otherVersion(data []byte) bool {
-	return len(data) > len(checkpointMagic) && bytes.HasPrefix(data, []byte(checkpointFormat)) && !bytes.HasPrefix(data, []byte(checkpointMagic))
 }
 
 // encode writes the members as they were when they last reported.
@@ -101,7 +93,7 @@ func seal(body []byte) []byte {
 func (t *trainer) decode(data []byte) error {
 	head := len(checkpointMagic) + len(t.print)
 	if len(data) < head+sha256.Size || !bytes.HasPrefix(data, []byte(checkpointMagic)) {
-		return fmt.Errorf("not a checkpoint: %w", ErrCheckpoint)
+		return fmt.Errorf("not a checkpoint of this version: %w", ErrCheckpoint)
 	}
 	body, sum := data[:len(data)-sha256.Size], data[len(data)-sha256.Size:]
 	if want := sha256.Sum256(body); !bytes.Equal(sum, want[:]) {

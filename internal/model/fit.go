@@ -38,9 +38,9 @@ type Checkpointer interface {
 // networks, so that probabilities are those of the world that Rows.W describes (Elkan, "The Foundations of Cost-Sensitive
 // Learning", 2001).
 //
-// A checkpoint of other rows, names or configuration is refused with [ErrCheckpoint], and one that another version of this package
-// wrote is passed over; rows and configurations that make no sense are refused with [ErrInvalid]. When ctx ends, its error is returned
-// within a batch, and the last checkpoint stands.
+// A checkpoint of other rows, names or configuration, or of another version of this package, is refused with [ErrCheckpoint]; rows
+// and configurations that make no sense with [ErrInvalid]. When ctx ends, its error is returned within a batch, and the last checkpoint
+// stands.
 func Fit(ctx context.Context, train, validation Rows, cfg Config, names []string, ck Checkpointer, progress func(Epoch, float64)) (*Model, []Epoch, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(len(names)); err != nil {
