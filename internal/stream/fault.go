@@ -51,7 +51,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}, {errReplicas, FaultReplicas}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}
@@ -113,7 +113,7 @@ func (f Fault) advice(k Kafka) string {
 	case FaultMoved:
 		return "wait: brokers are changing their roles, which takes seconds; if it lasts, look for partitions without a leader"
 	case FaultReplicas:
-		return "bring brokers back: fewer of them hold the output topic, or Kafka's own topics, than min.insync.replicas asks for"
+		return "bring brokers back: fewer of them hold the topics that are written, or Kafka's own, than min.insync.replicas asks for; nothing is lost"
 	case FaultStorage:
 		return "look at the broker's disk and log: it cannot write; the stream goes on by itself when it can"
 	case FaultBehind:

@@ -158,6 +158,7 @@ func (l *Loop) live(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	link := src
 	if l.History != nil && len(l.Forward) > 0 && len(l.Partitions) > 1 {
 		src = newMerger(src, l.Partitions, l.slots, l.Now)
 	}
@@ -181,6 +182,7 @@ func (l *Loop) live(ctx context.Context) error {
 	if s.abandoned(err) {
 		return err
 	}
+	err = lacking(err, link)
 	return errors.Join(err, l.await(context.WithoutCancel(ctx), closeTimeout, func(ctx context.Context) error {
 		s.close(ctx, err != nil)
 		return nil

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -101,4 +102,40 @@ func TestStreamGoesOnWhenABrokerAnswersNoMore(t *testing.T) {
 		t.Errorf("it took %s to do without a frozen broker", gap)
 	}
 	exactly(t, r, o, sent())
+}
+
+// TestTooFewReplicasAreToldAndWaitedFor asks for as many copies of the results as there are brokers, and kills one.
+func TestTooFewReplicasAreToldAndWaitedFor(t *testing.T) {
+	servers, k := several(t)
+	o := topics(t, k, 2)
+	log := listen(&o)
+	preload(t, k, o.Topic, 0, 1000)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "it runs", scoredAtLeast(1000))
+	administer(t, k, func(ctx context.Context, a *kafka.AdminClient) error {
+		_, err := a.IncrementalAlterConfigs(ctx, []kafka.ConfigResource{{
+			Type: kafka.ResourceTopic, Name: o.Output,
+			Config: []kafka.ConfigEntry{{Name: "min.insync.replicas", Value: "3", IncrementalOperation: kafka.AlterConfigOpTypeSet}},
+		}})
+		return err
+	})
+	dead := leader(t, k, o.Output, 0)
+	if err := servers.StopNow(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	preload(t, k, o.Topic, 1000, 2000)
+	began := time.Now()
+	p := r.until(t, "it tells", func(p Progress) bool { return p.Faults[FaultReplicas] > 0 })
+	t.Logf("%s is dead; told after %s; faults %v: %s", dead, time.Since(began).Round(time.Second), p.Faults, p.LastError)
+	if p.Records > 1000 {
+		t.Errorf("%d records are committed with too few copies", p.Records)
+	}
+	log.wantLine(t, FaultReplicas, "bring brokers back")
+	if !strings.Contains(p.LastError, "has 2 of 3 replicas in sync, and 3 must be") {
+		t.Errorf("last error is %q", p.LastError)
+	}
+	if err := servers.StartService(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	exactly(t, r, o, 2000)
 }
