@@ -19,17 +19,15 @@ import (
 type generator struct {
 	latencyOptions
 	messages *messages
-	total    int64
-	first    int64 // the first message that counts, after the warm-up
-	begin    time.Time
-	late     []time.Duration // by which messages were handed to the client after they were due
+	*counting
+	begin time.Time
+	late  []time.Duration // by which messages were handed to the client after they were due
 }
 
-func newGenerator(o latencyOptions, m *messages) *generator {
-	first := int64(o.warmup.Seconds() * o.rate)
+func newGenerator(o latencyOptions, m *messages, warm <-chan struct{}) *generator {
 	// The beginning lies a little ahead, so that both sides know it before the first message.
-	g := &generator{latencyOptions: o, messages: m, first: first, total: first + int64(o.lasts.Seconds()*o.rate), begin: time.Now().Add(300 * time.Millisecond)}
-	g.late = make([]time.Duration, 0, g.total-first)
+	g := &generator{latencyOptions: o, messages: m, counting: newCounting(int64(o.lasts.Seconds()*o.rate), warm), begin: time.Now().Add(300 * time.Millisecond)}
+	g.late = make([]time.Duration, 0, g.many)
 	return g
 }
 
@@ -64,14 +62,14 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 	}
 	defer batch.Close()
 	key, value := make([]byte, 36), []byte(nil)
-	for n := int64(0); n < g.total; {
+	for n := int64(0); g.more(n); {
 		if wait := time.Until(g.due(n)); wait > 0 {
 			if err := sleep(ctx, max(wait, generatorTick)); err != nil {
 				return fail(err)
 			}
 		}
 		from := n
-		for now := time.Now(); n < g.total && !g.due(n).After(now) && !batch.Full(); n++ {
+		for now := time.Now(); g.more(n) && !g.due(n).After(now) && !batch.Full(); n++ {
 			g.messages.key(key, n)
 			value = g.messages.value(value[:0], n)
 			batch.Add(0, int32(kafka.PartitionAny), key, value)
@@ -80,7 +78,7 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 			return fail(err)
 		}
 		for now := time.Now(); from < n; from++ {
-			if from >= g.first {
+			if g.counts(from) {
 				g.late = append(g.late, now.Sub(g.due(from)))
 			}
 		}
@@ -102,8 +100,8 @@ type latencies struct {
 // receive reads predictions until all messages are answered. One that does not come
 // within half a minute after the last was sent fails the benchmark.
 func (g *generator) receive(ctx context.Context, r *reader, sent chan error, worker *child) (latencies, error) {
-	seen := make([]bool, g.total)
-	l := latencies{all: make([]time.Duration, 0, g.total)}
+	var seen []bool // by message
+	l := latencies{all: make([]time.Duration, 0, g.many)}
 	deadline := time.Time{}
 	poller, err := crossing.NewPoller(r.c)
 	if err != nil {
@@ -111,7 +109,7 @@ func (g *generator) receive(ctx context.Context, r *reader, sent chan error, wor
 	}
 	defer poller.Close()
 	var in []record.Message
-	for left := g.total; left > 0; {
+	for got := int64(0); got < g.total.Load(); {
 		var event *crossing.Event
 		if in, event, err = poller.Poll(in[:0], 4096, 16<<20, 100*time.Millisecond); err == nil && event != nil && event.Err.IsFatal() {
 			err = event.Err
@@ -133,19 +131,25 @@ func (g *generator) receive(ctx context.Context, r *reader, sent chan error, wor
 			default:
 			}
 			if !deadline.IsZero() && time.Now().After(deadline) {
-				return l, fmt.Errorf("%d of %d messages were not answered", left, g.total)
+				return l, fmt.Errorf("%d of %d messages were not answered", g.total.Load()-got, g.total.Load())
 			}
 			continue
 		}
 		now := time.Now()
 		for i := range in {
 			n, ok := sourceID(in[i].Value)
-			if !ok || n >= g.total || seen[n] {
-				return l, fmt.Errorf("the output holds what it should not: %.200q", in[i].Value)
+			if !ok || n >= g.total.Load() || g.due(n).After(now) {
+				return l, fmt.Errorf("the output holds what was never sent: %.200q", in[i].Value)
+			}
+			for int64(len(seen)) <= n {
+				seen = append(seen, false)
+			}
+			if seen[n] {
+				return l, fmt.Errorf("the output holds twice: %.200q", in[i].Value)
 			}
 			seen[n] = true
-			left--
-			if n >= g.first {
+			got++
+			if g.counts(n) {
 				l.all = append(l.all, now.Sub(g.due(n)))
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -23,7 +24,7 @@ func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages")
 	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
 	seconds := flags.Float64("seconds", 30, "how long is measured")
-	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long is sent before that: the compiler of a broker that has just started takes some seconds")
+	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long is sent before that, at least: until the compilers of a broker that was started for this rest")
 	flags.DurationVar(&o.linger, "linger", 4*time.Millisecond, "of the producer: one request per message would saturate a broker")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
@@ -59,8 +60,8 @@ func (t *trial) latency(ctx context.Context, o latencyOptions) error {
 	}
 	defer r.close()
 	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", machineTime)}
-	t.bench.say("sending %.0f messages a second for %v and %v", o.rate, o.warmup, o.lasts)
-	g := newGenerator(o, t.messages)
+	t.bench.say("sending %.0f messages a second, for %v and longer, and for %v", o.rate, o.warmup, o.lasts)
+	g := newGenerator(o, t.messages, t.warmed(ctx, o.warmup))
 	sent := make(chan error, 1)
 	go func() { sent <- g.send(ctx, t.kafka, t.topicIn) }()
 	got, err := g.receive(ctx, r, sent, t.worker)
@@ -74,13 +75,13 @@ func (t *trial) latency(ctx context.Context, o latencyOptions) error {
 		return err
 	}
 	out := &report{bench: "latency", settings: t.settings(
-		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", o.warmup.Seconds()},
+		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", math.Round(g.due(g.first.Load()).Sub(g.begin).Seconds())},
 		setting{"producer_linger_ms", millis(o.linger)}, setting{"from", "the moment a message was due"},
 		setting{"to", "its prediction at a read_committed reader"},
 	)}
 	got.report(out)
 	for i, name := range []string{"worker_cpu", "machine_cpu"} {
-		used, err := processes[i].between(g.due(g.first), g.due(g.total))
+		used, err := processes[i].between(g.due(g.first.Load()), g.due(g.total.Load()))
 		if err != nil {
 			return err
 		}

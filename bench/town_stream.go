@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -83,12 +84,12 @@ func (b *bench) latencyTown(ctx context.Context, o latencyOptions) error {
 	if _, err := t.infer(ctx); err != nil {
 		return err
 	}
-	warm, total := int64(o.rate*o.warmup.Seconds()), int64(o.rate*(o.warmup+o.lasts).Seconds())
+	var sent *counting
 	var begun time.Time
 	due := func(n int64) time.Time { return begun.Add(time.Duration(float64(n) / o.rate * float64(time.Second))) }
 	var all []time.Duration
 	t.visit = func(id int64, at time.Time) {
-		if id >= warm && id < total {
+		if sent.counts(id) {
 			all = append(all, at.Sub(due(id)))
 		}
 	}
@@ -100,13 +101,14 @@ func (b *bench) latencyTown(ctx context.Context, o latencyOptions) error {
 		return err
 	}
 	process := sampleProcess(t.worker.pid())
-	b.say("sending %.0f payments a second for %v and %v", o.rate, o.warmup, o.lasts)
+	b.say("sending %.0f payments a second, for %v and longer, and for %v", o.rate, o.warmup, o.lasts)
+	sent = newCounting(int64(o.rate*o.lasts.Seconds()), t.warmed(ctx, o.warmup))
 	r := rand.New(rand.NewPCG(o.seed, 1))
 	begun = time.Now()
 	late := time.Duration(0)
-	for n := int64(0); n < total; {
+	for n := int64(0); sent.more(n); {
 		now := time.Now()
-		for ; n < total && !due(n).After(now); n++ {
+		for ; sent.more(n) && !due(n).After(now); n++ {
 			late = max(late, now.Sub(due(n)))
 			if err := p.send(ctx, n, 1_530_000_000+n/10, int64(r.IntN(5000)), int64(r.IntN(10000)), 1+int64(r.IntN(20000))); err != nil {
 				return err
@@ -117,6 +119,7 @@ func (b *bench) latencyTown(ctx context.Context, o latencyOptions) error {
 	if err := p.close(ctx); err != nil {
 		return err
 	}
+	total := sent.total.Load()
 	_, err = t.await(ctx, total, time.Minute)
 	process.end()
 	if err != nil {
@@ -130,11 +133,11 @@ func (b *bench) latencyTown(ctx context.Context, o latencyOptions) error {
 	}
 	slices.Sort(all)
 	out := &report{bench: "latency", settings: slices.Concat(settings{
-		{"pipeline", o.pipeline}, {"rate", o.rate}, {"seconds", o.lasts.Seconds()}, {"warmup_seconds", o.warmup.Seconds()},
+		{"pipeline", o.pipeline}, {"rate", o.rate}, {"seconds", o.lasts.Seconds()}, {"warmup_seconds", math.Round(due(sent.first.Load()).Sub(begun).Seconds())},
 		{"partitions", o.partitions}, {"stages", 2}, {"from", "the moment a payment was due"}, {"to", "its prediction at a read_committed reader"},
 	}, b.kafkaVersions(false), b.machine(t.before))}
 	latencies{all: all, late: []time.Duration{late}}.report(out)
-	used, err := process.between(due(warm), due(total))
+	used, err := process.between(due(sent.first.Load()), due(total))
 	if err != nil {
 		return err
 	}
