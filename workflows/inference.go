@@ -73,7 +73,7 @@ func (s *inference) setup(ctx workflow.Context) error {
 	if c := s.req.Carried; c != nil {
 		s.status.Plan, s.status.Started, s.status.Workers, s.status.Receipt = c.Plan, c.Started, c.Workers, c.Receipt
 		s.status.Runs, s.segments, s.discovered = c.Runs+1, c.Segments, true
-		s.stood = c.Stood
+		s.stood, s.status.Note = c.Stood, c.Note
 		for _, sh := range c.Shards {
 			s.shards = append(s.shards, &shard{ShardStatus: sh})
 		}
@@ -204,7 +204,7 @@ func (s *inference) carry() job.InferenceRequest {
 	next, v := s.req, s.view()
 	next.Carried = &job.Carried{
 		Plan: v.Plan, Shards: v.Shards, Started: v.Started, Runs: v.Runs, Segments: s.segments,
-		Workers: v.Workers, Receipt: v.Receipt, Stood: s.stood,
+		Workers: v.Workers, Receipt: v.Receipt, Note: v.Note, Stood: s.stood,
 	}
 	return next
 }

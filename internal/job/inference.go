@@ -26,6 +26,7 @@ type Carried struct {
 	Stood    []Position    `json:"stood,omitempty"`
 
 	Receipt *ControlReceipt `json:"receipt,omitempty"`
+	Note    string          `json:"note,omitempty"`
 }
 
 // StreamPlan is what Discover found: what to read, with which model, to where.
@@ -39,7 +40,7 @@ type StreamPlan struct {
 	DeadLetters  string   `json:"dead_letters"`
 	Sink         string   `json:"sink"`
 	Start        string   `json:"start"`           // where partitions begin that have no committed offset
-	Began        int      `json:"began,omitempty"` // how many partitions the topic had then, if more were added: those begin with their first record
+	Began        int      `json:"began,omitempty"` // how many partitions the topic had when it was read first, or last, if more were added: those begin with their first record
 	Model        ModelRef `json:"model"`
 	SegmentLasts Duration `json:"segment_lasts"`
 	Orders       Orders   `json:"orders,omitzero"`

@@ -29,14 +29,9 @@ func (s *Server) Divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 
 func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Position) error {
 	pipeline := plan.Pipeline
-	key := "streams/" + pipeline + "/owners.json"
-	var owners []string
-	recorded, err := s.Store.GetNamed(ctx, key)
-	if err == nil {
-		err = json.Unmarshal(recorded, &owners)
-	}
-	if err != nil && !errors.Is(err, artifact.ErrNotFound) {
-		return fmt.Errorf("read the owners of before: %w", err)
+	owners, err := s.owners(ctx, pipeline)
+	if err != nil {
+		return err
 	}
 	ids := make([]string, len(plan.Shards))
 	for i, shard := range plan.Shards {
@@ -48,7 +43,7 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 			gone = append(gone, id)
 		}
 	}
-	if err := s.record(ctx, key, slices.Concat(gone, ids)); err != nil {
+	if err := s.record(ctx, pipeline, slices.Concat(gone, ids)); err != nil {
 		return err
 	}
 	if len(gone) == 0 {
@@ -60,7 +55,53 @@ func (s *Server) divide(ctx context.Context, plan job.StreamPlan, stood []job.Po
 			return err
 		}
 	}
-	return s.record(ctx, key, ids)
+	return s.record(ctx, pipeline, ids)
+}
+
+// owners are those of the division before, as record has left them.
+func (s *Server) owners(ctx context.Context, pipeline string) (ids []string, err error) {
+	recorded, err := s.Store.GetNamed(ctx, ownersOf(pipeline))
+	if err == nil {
+		err = json.Unmarshal(recorded, &ids)
+	}
+	if err != nil && !errors.Is(err, artifact.ErrNotFound) {
+		return nil, fmt.Errorf("read the owners of before: %w", err)
+	}
+	return ids, nil
+}
+
+func ownersOf(pipeline string) string { return "streams/" + pipeline + "/owners.json" }
+
+// began is how many partitions of the source the division before had, if the topic has more now: those that were
+// added hold records that nobody has read, wherever the stream was told to start. 0 else, and where nothing that
+// was committed is known any more.
+func (s *Server) began(ctx context.Context, pipeline, topic string, partitions int) (int, error) {
+	owners, err := s.owners(ctx, pipeline)
+	if err != nil {
+		return 0, err
+	}
+	before := ownedBefore(owners, pipeline, topic)
+	if before == 0 || before >= partitions {
+		return 0, nil
+	}
+	positions, err := stream.Group(ctx, s.Kafka, stream.GroupID(pipeline), topic)
+	if err != nil {
+		return 0, err
+	}
+	if !slices.ContainsFunc(positions, func(p stream.GroupPosition) bool { return p.Committed >= 0 }) {
+		return 0, nil
+	}
+	return before, nil
+}
+
+// ownedBefore is how many partitions of the source some owners had together.
+func ownedBefore(owners []string, pipeline, topic string) (n int) {
+	for _, id := range owners {
+		for _, p := range stream.OwnedBy(id, pipeline, 0, topic) {
+			n = max(n, int(p)+1)
+		}
+	}
+	return n
 }
 
 // retire ends an owner that is known by its id. One of another topic, as after the pipeline
@@ -103,12 +144,12 @@ func of(stage int, all []job.Position) []job.Position {
 	return slices.DeleteFunc(slices.Clone(all), func(p job.Position) bool { return p.Stage != stage })
 }
 
-func (s *Server) record(ctx context.Context, key string, ids []string) error {
+func (s *Server) record(ctx context.Context, pipeline string, ids []string) error {
 	data, err := json.Marshal(ids)
 	if err != nil {
 		return fmt.Errorf("record owners: %w", err)
 	}
-	if err := s.Store.PutNamed(ctx, key, data); err != nil {
+	if err := s.Store.PutNamed(ctx, ownersOf(pipeline), data); err != nil {
 		return fmt.Errorf("record owners: %w", err)
 	}
 	return nil

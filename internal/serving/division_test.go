@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"temporal-streaming/internal/job"
+	"temporal-streaming/internal/stream"
 )
 
 func TestOwnerIsRetiredAsOneOfItsStage(t *testing.T) {
@@ -22,5 +23,26 @@ func TestOwnerIsRetiredAsOneOfItsStage(t *testing.T) {
 	plan.Stages = nil
 	if o := owner(plan, 0, []int32{0}); o.Topic != "in" || o.Forward != nil {
 		t.Errorf("a stream of one stage hands nothing on: %+v", o)
+	}
+}
+
+func TestPartitionsOfTheDivisionBeforeAreCounted(t *testing.T) {
+	id := func(pipeline string, stage int, topic string, partitions ...int32) string {
+		return stream.TransactionalID(pipeline, stage, topic, partitions)
+	}
+	for _, c := range []struct {
+		owners []string
+		n      int
+	}{
+		{nil, 0},
+		{[]string{id("p", 0, "in", 0, 1, 2), id("p", 0, "in", 3)}, 4},
+		{[]string{id("p", 0, "in", 0, 1), id("p", 1, "p.stage-1", 0, 1, 2, 3)}, 2}, // stages have topics of their own
+		{[]string{id("p", 0, "before", 0, 1, 2)}, 0},                               // the pipeline read another topic
+		{[]string{id("other", 0, "in", 0, 1, 2)}, 0},
+		{[]string{"nonsense"}, 0},
+	} {
+		if n := ownedBefore(c.owners, "p", "in"); n != c.n {
+			t.Errorf("%v had %d partitions, want %d", c.owners, n, c.n)
+		}
 	}
 }

@@ -73,12 +73,19 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if err != nil {
 		return fail(err)
 	}
+	began, err := s.began(ctx, d.Name, d.Source.Topic, n)
+	if err != nil {
+		return fail(err)
+	}
+	if began > 0 && len(stagesOf(bundle.Definition)) > 0 {
+		n, began = began, 0 // what is known of a key stands with the partition that it had
+	}
 	stages, err := s.stages(ctx, d, bundle.Definition, n)
 	if err != nil {
 		return fail(err)
 	}
 	plan := job.StreamPlan{
-		Pipeline: d.Name, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
+		Pipeline: d.Name, Began: began, Group: stream.GroupID(d.Name), Topic: d.Source.Topic, Output: d.Sink.Topic,
 		DeadLetters: d.Sink.DeadLetters, Sink: or(req.Sink, string(d.Sink.Kind)), Start: req.Start,
 		Model: reference(model), Stages: stages,
 		SegmentLasts: job.Duration(d.Stream.Segment),

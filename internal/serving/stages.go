@@ -25,17 +25,19 @@ func (s *Server) stages(ctx context.Context, today, trained *pipeline.Definition
 	}
 	for i := range stages {
 		stage := &stages[i]
-		if i > 0 {
-			spec := stream.TopicSpec{Name: stage.Topic, Partitions: partitions}
-			if err := stream.EnsureTopics(ctx, s.Kafka, spec); err != nil {
-				return nil, err
-			}
+		if i == 0 {
+			stage.Partitions = partitions
+			continue
 		}
-		var err error
+		spec := stream.TopicSpec{Name: stage.Topic, Partitions: partitions}
+		err := stream.EnsureTopics(ctx, s.Kafka, spec)
+		if err != nil {
+			return nil, err
+		}
 		if stage.Partitions, err = stream.Partitions(ctx, s.Kafka, stage.Topic); err != nil {
 			return nil, err
 		}
-		if i > 0 && stage.Kind == job.StageRecords && stage.Partitions != partitions {
+		if stage.Kind == job.StageRecords && stage.Partitions != partitions {
 			return nil, fmt.Errorf("%w: topic %s has %d partitions and the source %d; a key's records must stay where its history is: "+
 				"delete the topic, or give the stream a pipeline of another name", ErrRequest, stage.Topic, stage.Partitions, partitions)
 		}

@@ -111,6 +111,13 @@ func TestStreamSurvivesWhatKillsItsParts(t *testing.T) {
 		}
 		return nil
 	})
+	w.must(nil, "stop", "creditcard", "--reason", "to add partitions while nothing reads")
+	w.widen("hello-fraud", 8)
+	extra := seedMessages(t, 1000, 97)
+	w.send(extra)
+	messages = append(messages, extra...)
+	w.must(nil, "inference", "creditcard", "--detach", "--start", "latest")
+	w.read(messages, time.Minute).exactlyOnce(t, messages)
 	w.must(nil, "stop", "creditcard", "--reason", "the test is over")
 }
 
