@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -205,8 +206,44 @@ func (w *world) flights(worker *workerProcess) *workerProcess {
 	if !a.Passed || a.Predictions != flights || a.Compared != flights || flights < 5000 {
 		w.t.Errorf("of %d flights: %+v", flights, a)
 	}
-	w.must(nil, "stop", "flights", "--reason", "the test is over")
+	w.must(nil, "stop", "flights", "--reason", "to add partitions")
+	w.grown("flights", 4, 6)
 	return worker
+}
+
+// grown adds partitions to the topic of a stream that is stopped and has a history. Keys may have moved there, which nothing is
+// known of: the stream goes on with the partitions that it had, and says so.
+func (w *world) grown(pipeline string, before, after int) {
+	w.t.Helper()
+	w.widen(pipeline, after)
+	w.must(nil, "inference", pipeline, "--detach")
+	eventually(w.t, 30*time.Second, func() error {
+		var s struct {
+			Streams []struct {
+				State  string `json:"state"`
+				Stuck  string `json:"stuck"`
+				Shards []struct {
+					Stage      int     `json:"stage"`
+					Partitions []int32 `json:"partitions"`
+				} `json:"shards"`
+			} `json:"streams"`
+		}
+		w.must(&s, "status", pipeline)
+		if len(s.Streams) != 1 || s.Streams[0].State != "running" || !strings.Contains(s.Streams[0].Stuck, fmt.Sprintf("has %d partitions", after)) {
+			return errorf("status says %+v", s.Streams)
+		}
+		reads := 0
+		for _, sh := range s.Streams[0].Shards {
+			if sh.Stage == 0 {
+				reads += len(sh.Partitions)
+			}
+		}
+		if reads != before {
+			return errorf("%d partitions of the source are read, want %d", reads, before)
+		}
+		return nil
+	})
+	w.must(nil, "stop", pipeline, "--reason", "the test is over")
 }
 
 // threeStages are those of transactions-rich, over more days than a label's delay: what a stage looks at was computed by the one
