@@ -22,7 +22,7 @@ func (b *bench) machine(loadBefore string) settings {
 		{"load_before", loadBefore},
 		{"load_after", load()},
 		{"go", runtime.Version()},
-		{"commit", b.commit()},
+		{"commit", b.commit},
 	}
 }
 
@@ -73,11 +73,11 @@ func processor() string {
 	return runtime.GOARCH
 }
 
-// commit is what is checked out, with a plus where files differ from it.
-func (b *bench) commit() string {
+// commitOf is what is checked out, with a plus where files differ from it.
+func commitOf(root string) string {
 	git := func(args ...string) string {
 		cmd := exec.Command("git", args...)
-		cmd.Dir = b.root
+		cmd.Dir = root
 		out, err := cmd.Output()
 		if err != nil {
 			return ""

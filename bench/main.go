@@ -47,6 +47,7 @@ type bench struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	root           string // of the repository
+	commit         string // that was checked out when this began, which is what is measured
 	begun          time.Time
 }
 
@@ -93,6 +94,7 @@ func run(ctx context.Context, environ, args []string, stdin io.Reader, stdout, s
 		}
 		err := b.findRoot()
 		if err == nil {
+			b.commit = commitOf(b.root)
 			err = it.run(b, ctx, args[1:])
 		}
 		if err == nil || errors.Is(err, flag.ErrHelp) {
