@@ -39,7 +39,7 @@ func (s *site) warmed(ctx context.Context, least time.Duration) <-chan struct{} 
 			if past >= least && cores > warmCores && past < warmMost {
 				least = past + 1
 			}
-			if past < least {
+			if past < least && broker > 0 {
 				s.bench.say("  warming up: the broker's compilers take %.2f cores", cores)
 			}
 		}
