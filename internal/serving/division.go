@@ -72,26 +72,39 @@ func (s *Server) owners(ctx context.Context, pipeline string) (ids []string, err
 
 func ownersOf(pipeline string) string { return "streams/" + pipeline + "/owners.json" }
 
-// began is how many partitions of the source the division before had, if the topic has more now: those that were
-// added hold records that nobody has read, wherever the stream was told to start. 0 else, and where nothing that
-// was committed is known any more.
-func (s *Server) began(ctx context.Context, pipeline, topic string, partitions int) (int, error) {
-	owners, err := s.owners(ctx, pipeline)
-	if err != nil {
-		return 0, err
-	}
-	before := ownedBefore(owners, pipeline, topic)
-	if before == 0 || before >= partitions {
-		return 0, nil
-	}
+// grown answers for a topic that may have more partitions than when the pipeline read it last. began is how many had been
+// read: those behind hold records that nobody has read, wherever the stream was told to start. It goes by what is committed, since
+// a plan that came to nothing leaves owners and no offsets. owned is how many the division before had. Both are 0 where the
+// topic has no more, or nothing that was committed is known.
+func (s *Server) grown(ctx context.Context, pipeline, topic string, partitions int) (began, owned int, err error) {
 	positions, err := stream.Group(ctx, s.Kafka, stream.GroupID(pipeline), topic)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	if !slices.ContainsFunc(positions, func(p stream.GroupPosition) bool { return p.Committed >= 0 }) {
-		return 0, nil
+	if began = readBefore(positions); began == 0 {
+		return 0, 0, nil
 	}
-	return before, nil
+	owners, err := s.owners(ctx, pipeline)
+	if err != nil {
+		return 0, 0, err
+	}
+	if owned = ownedBefore(owners, pipeline, topic); owned >= partitions {
+		owned = 0
+	}
+	return began, owned, nil
+}
+
+// readBefore is the number of the last partition with a committed offset, and one; 0 where that is all of them or none.
+func readBefore(positions []stream.GroupPosition) (n int) {
+	for i, p := range positions {
+		if p.Committed >= 0 {
+			n = i + 1
+		}
+	}
+	if n == len(positions) {
+		return 0
+	}
+	return n
 }
 
 // ownedBefore is how many partitions of the source some owners had together.

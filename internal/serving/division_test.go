@@ -46,3 +46,25 @@ func TestPartitionsOfTheDivisionBeforeAreCounted(t *testing.T) {
 		}
 	}
 }
+
+// A plan may be made again after a crash that left its owners and nothing committed: what was read before tells.
+func TestPartitionsThatWereReadBeforeAreCounted(t *testing.T) {
+	for _, c := range []struct {
+		committed []int64
+		n         int
+	}{
+		{nil, 0},
+		{[]int64{-1, -1, -1}, 0}, // a first stream: all begin where it is told to
+		{[]int64{5, 0, 7}, 0},
+		{[]int64{5, 0, -1}, 2},
+		{[]int64{-1, 3, -1}, 2},
+	} {
+		var positions []stream.GroupPosition
+		for i, at := range c.committed {
+			positions = append(positions, stream.GroupPosition{Partition: int32(i), Committed: at})
+		}
+		if n := readBefore(positions); n != c.n {
+			t.Errorf("%v: %d were read before, want %d", c.committed, n, c.n)
+		}
+	}
+}

@@ -73,12 +73,14 @@ func (s *Server) Plan(ctx context.Context, req job.InferenceRequest) (job.Stream
 	if err != nil {
 		return fail(err)
 	}
-	began, err := s.began(ctx, d.Name, d.Source.Topic, n)
+	began, owned, err := s.grown(ctx, d.Name, d.Source.Topic, n)
 	if err != nil {
 		return fail(err)
 	}
-	if began > 0 && len(stagesOf(bundle.Definition)) > 0 {
-		n, began = began, 0 // what is known of a key stands with the partition that it had
+	if len(stagesOf(bundle.Definition)) > 0 {
+		if began = 0; owned > 0 {
+			n = owned // what is known of a key stands with the partition that it had
+		}
 	}
 	stages, err := s.stages(ctx, d, bundle.Definition, n)
 	if err != nil {
