@@ -48,7 +48,8 @@ func readStatistics(text string) (*statistics, error) {
 // throttled is the longest that a broker held an answer back since the statistics before.
 func (s *statistics) throttled() (longest time.Duration) {
 	for _, b := range s.Brokers {
-		longest = max(longest, time.Duration(min(b.Throttle.Max, time.Hour.Milliseconds()))*time.Millisecond)
+		held := min(max(b.Throttle.Max, 0), time.Hour.Milliseconds()) // bounded, since nanoseconds overflow on either side
+		longest = max(longest, time.Duration(held)*time.Millisecond)
 	}
 	return longest
 }

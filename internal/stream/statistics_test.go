@@ -37,6 +37,7 @@ func FuzzStatistics(f *testing.F) {
 	f.Add(consumerSaid)
 	f.Add(`{"brokers":{"b":{"throttle":{"max":-9223372036854775808}}}}`)
 	f.Add(`{"brokers":{"b":{"throttle":{"max":9223372036854775807}}}}`)
+	f.Add(`{"brokers":{"b":{"throttle":{"max":-18446678481709}}}}`) // in nanoseconds, it comes out at 18 hours
 	f.Fuzz(func(t *testing.T, text string) {
 		s, err := readStatistics(text)
 		if err != nil {
