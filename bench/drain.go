@@ -38,7 +38,8 @@ type stage struct {
 	messages *messages
 	records  int64
 	ends     []int64
-	broker   int // process, 0 unknown
+	broker   int           // process, 0 unknown
+	warm     time.Duration // how long it was drained before anything counted
 }
 
 // drain measures a process from its start to the last commit. It watches every few

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -21,6 +22,7 @@ type streamOptions struct {
 	driver     string
 	bare       bool
 	bareCommit time.Duration
+	warmup     time.Duration
 	profile    string
 	pipeline   string
 }
@@ -34,6 +36,7 @@ func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	flags.StringVar(&o.driver, "driver", "worker", "worker: the real program and workflow; loop: its loop alone, in a process of this program")
 	flags.BoolVar(&o.bare, "bare", true, "drain by a bare loop of the client library, too")
 	flags.DurationVar(&o.bareCommit, "bare-commit", 50*time.Millisecond, "time between the bare loop's commits")
+	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long the bare loop drains before that, at least: until the compilers of a broker that was started for this rest; 0: not at all")
 	flags.StringVar(&o.profile, "profile", "", "write a profile of the processor to this file; drains once, by --driver loop")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
@@ -41,7 +44,7 @@ func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	if o.profile != "" {
 		o.driver, o.runs, o.bare = "loop", 1, false
 	}
-	if o.records < 1 || o.partitions < 1 || o.runs < 1 || (o.driver != "worker" && o.driver != "loop") {
+	if o.records < 1 || o.partitions < 1 || o.runs < 1 || o.warmup < 0 || (o.driver != "worker" && o.driver != "loop") {
 		return o, fmt.Errorf("%w: records, partitions and runs must be positive, and --driver worker or loop", errUsage)
 	}
 	return o, nil
@@ -75,8 +78,23 @@ func (b *bench) stream(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	idle := s.output + "-warm"
+	topics = append(topics, idle, idle+".dlq")
+	p, err := plan(ctx, server, s.topicIn, idle, o.shards)
+	if err != nil {
+		return err
+	}
+	err = st.warmUp(o.warmup, func(n int) error {
+		output := fmt.Sprintf("%s-%d", idle, n)
+		topics = append(topics, output)
+		b.say("drain %d of the warm-up", n)
+		_, err := st.bareOnce(ctx, p, o, output)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	var ours, bare []drained
-	var p job.StreamPlan
 	for i := range o.runs {
 		output := fmt.Sprintf("%s-%d", s.output, i+1)
 		topics = append(topics, output, output+".dlq", output+"-bare")
@@ -151,7 +169,7 @@ func (s *stage) bareOnce(ctx context.Context, p job.StreamPlan, o streamOptions,
 func (s *stage) settings(o streamOptions, p job.StreamPlan) settings {
 	out := settings{
 		{"driver", o.driver}, {"records", o.records}, {"message_bytes", s.messages.bytes()}, {"partitions", o.partitions},
-		{"shards", len(p.Shards)}, {"runs", o.runs}, {"model", p.Model.Name + "@" + p.Model.Version},
+		{"shards", len(p.Shards)}, {"runs", o.runs}, {"warmup_seconds", math.Round(s.warm.Seconds())}, {"model", p.Model.Name + "@" + p.Model.Version},
 	}
 	if d, err := pipelines.Load(pipelineName); err == nil {
 		out = append(out, setting{"delivery", string(d.Stream.Delivery)}, setting{"commit_interval", d.Stream.CommitInterval.String()},

@@ -47,6 +47,26 @@ func (s *site) warmed(ctx context.Context, least time.Duration) <-chan struct{} 
 	return warm
 }
 
+// warmUp calls drain, with the number of the drain, for at least so long and until the compilers of the broker rest
+// meanwhile. Of a broker of somebody else's nothing is known but the time.
+func (s *stage) warmUp(least time.Duration, drain func(n int) error) error {
+	for n, began := 1, time.Now(); least > 0; n++ {
+		start, before := time.Now(), compilers(s.broker)
+		if err := drain(n); err != nil {
+			return err
+		}
+		cores := (compilers(s.broker) - before).Seconds() / time.Since(start).Seconds()
+		if s.broker > 0 {
+			s.bench.say("  warming up: the broker's compilers took %.2f cores", cores)
+		}
+		s.warm = time.Since(began)
+		if s.warm >= warmMost || s.warm >= least && cores <= warmCores {
+			return nil
+		}
+	}
+	return nil
+}
+
 // counting tells which of the messages that are sent count: so many, after the warm-up.
 type counting struct {
 	warm  <-chan struct{}
