@@ -32,7 +32,7 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 		return nil, err
 	}
 	defer admin.Close()
-	hidden, err := s.hidden(ctx, admin, s.written())
+	hidden, err := hiddenIn(ctx, admin, s.written())
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 
 // unhide aborts what earlier transactions of the id have left open where a stage writes, in the next topic, too. There others may
 // have transactions open for as long as they like, which this does not touch: so it is done only where an offset that was
-// committed for certain is gone, and the results that would tell why are hidden.
+// committed for certain is gone, and the results that would tell why are hidden; or where results of what is not committed stand open.
 func (s *producer) unhide(ctx context.Context) error {
 	admin, err := kafka.NewAdminClientFromProducer(s.p)
 	if err != nil {
@@ -87,7 +87,7 @@ func (s *producer) unhide(ctx context.Context) error {
 			places = append(places, ground{s.Forward[i], p})
 		}
 	}
-	hidden, err := s.hidden(ctx, admin, places)
+	hidden, err := hiddenIn(ctx, admin, places)
 	if err != nil || len(hidden) == 0 {
 		return err
 	}

@@ -14,8 +14,8 @@ const (
 	hiddenPause = 30 * time.Millisecond
 )
 
-// hidden answers where of some places a transaction stands open.
-func (s *producer) hidden(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
+// hiddenIn answers where of some places a transaction stands open.
+func hiddenIn(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
 	stood := map[ground]int64{}
 	var hidden []standing
 	for look := range hiddenLooks {

@@ -18,6 +18,7 @@ type lastResult struct {
 	upTo  int64  // up to there stand only labels behind it, which have no results
 	time  string // that record's timestamp, as the result has it; "" unknown
 	model string // that scored it, with its version; "": it is a dead letter of this pipeline
+	stray bool   // results of records from the committed offset on stand open, and none is committed (leftovers_stray.go)
 }
 
 func modelName(name, version string) string { return name + " " + version }

@@ -85,6 +85,11 @@ func (s *consumer) stageResults(ctx context.Context, from []int64, most int64) (
 	for _, t := range trails {
 		t.passLabels()
 	}
+	if !doubted {
+		if err := s.findStrays(ctx, trails, topic, of); err != nil {
+			return nil, err
+		}
+	}
 	return lastOf(s.Partitions, trails), nil
 }
 

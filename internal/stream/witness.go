@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 )
 
 // A broker that has forgotten commits (ErrBehind) is not the only witness to them: the
@@ -87,6 +88,11 @@ func (s *session) ask(ctx context.Context, from []int64, behind error, cleared b
 		results, err := s.src.results(ctx, from, firstTail)
 		if err != nil {
 			s.Logger.Warn("cannot hold the committed offsets against the results; the broker is believed", slog.Any("error", err))
+		}
+		if slices.ContainsFunc(results, func(r lastResult) bool { return r.stray }) {
+			if err := s.snk.unhide(ctx); err != nil {
+				return nil, fmt.Errorf("abort results of what is not committed: %w", err)
+			}
 		}
 		return results, nil
 	}
