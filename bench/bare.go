@@ -29,7 +29,7 @@ func (b *bench) bare(ctx context.Context, _ []string) error {
 	}
 	defer c.Close()
 	p, err := kafka.NewProducer(clientOf(s.kafka, "bare", kafka.ConfigMap{
-		"transactional.id": "bench-bare." + t.Plan.Output, "enable.idempotence": true, "retry.backoff.ms": 2, "linger.ms": 5,
+		"transactional.id": "bench-bare." + t.Plan.Output, "enable.idempotence": true, "retry.backoff.ms": 1, "linger.ms": 5,
 		"batch.num.messages": 10000, "batch.size": 1000000, "queue.buffering.max.messages": 1000000, "go.delivery.reports": false,
 	}))
 	if err != nil {

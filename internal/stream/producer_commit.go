@@ -58,7 +58,7 @@ func (s *producer) commitLarge(ctx context.Context, offsets func(context.Context
 }
 
 // commitSmall is for a transaction whose records wait here. Its offsets go first: if the
-// broker is not ready for the transaction, they are asked for again after 2 ms, where
+// broker is not ready for the transaction, they are asked for again after 1 ms, and then after 2, where
 // records would be after 20.
 func (s *producer) commitSmall(ctx context.Context, offsets func(context.Context) error) error {
 	if err := s.again(ctx, offsets); err != nil {

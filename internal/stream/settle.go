@@ -7,7 +7,7 @@ import "time"
 // partitions until it has; the client then waits 20 ms before it asks again.
 //
 // How long the markers take depends on the machine, so the wait is learned. The offsets are
-// refused for the same reason, but asked for again after 2 ms: once they are in, nothing
+// refused for the same reason, but asked for again after 1 ms, and then after 2: once they are in, nothing
 // holds the partitions up any more but the client's 20 ms. A commit that is long after quick
 // offsets was therefore refused, and doubles the wait; every other one makes it a little
 // shorter, so that it ends up just above what is needed. Where offsets are slow, too, the
