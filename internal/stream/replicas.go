@@ -23,9 +23,10 @@ var errReplicas = errors.New("too few replicas in sync")
 // replicaPatience is for a question to a broker that lives. Where none does, it passes once.
 const replicaPatience = 500 * time.Millisecond
 
-// lacking adds what is known of partitions that may not be written to an error that says only that time is over.
+// lacking adds what is known of partitions that may not be written to an error that says only that time is over, or that what
+// was left open is not aborted yet.
 func lacking(err error, link source) error {
-	if fault := faultOf(err); err == nil || fault != FaultUnreachable && fault != FaultUnacknowledged {
+	if fault := faultOf(err); err == nil || fault != FaultUnreachable && fault != FaultUnacknowledged && !errors.Is(err, errRefused) {
 		return err
 	}
 	c, ok := link.(interface{ lacking() []string })
