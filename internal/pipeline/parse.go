@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
 
@@ -19,7 +20,11 @@ func Parse(name string, source []byte) (*Definition, error) {
 	if len(source) > maxBytes {
 		return nil, invalid(name, Problem{Message: fmt.Sprintf("has %d bytes; a definition has at most %d", len(source), maxBytes)})
 	}
-	file, err := parser.ParseBytes(source, 0)
+	var file *ast.File
+	err := guarded(func() (err error) {
+		file, err = parser.ParseBytes(source, 0)
+		return err
+	})
 	if err != nil {
 		return nil, invalid(name, decodeProblem(nil, err))
 	}
@@ -36,7 +41,7 @@ func Parse(name string, source []byte) (*Definition, error) {
 		return nil, invalid(name, problems...)
 	}
 	d := defaults()
-	if err := yaml.NodeToValue(file.Docs[0].Body, d, yaml.Strict()); err != nil {
+	if err := guarded(func() error { return yaml.NodeToValue(file.Docs[0].Body, d, yaml.Strict()) }); err != nil {
 		return nil, invalid(name, decodeProblem(file, err))
 	}
 	d.complete()
@@ -49,6 +54,17 @@ func Parse(name string, source []byte) (*Definition, error) {
 	}
 	d.expand()
 	return d, nil
+}
+
+// guarded makes an error of a panic in the YAML library, which has some for files that are none, as for an unknown tag in
+// place of a list.
+func guarded(call func() error) (err error) {
+	defer func() {
+		if what := recover(); what != nil {
+			err = fmt.Errorf("cannot be read as YAML; look for tags, words that begin with an exclamation mark (%v)", what)
+		}
+	}()
+	return call()
 }
 
 // defaults holds what a file need not say.

@@ -185,6 +185,7 @@ func FuzzParseGivesAValidDefinitionOrProblems(f *testing.F) {
 	f.Add([]byte("name: x\nschema: [{name: a}]\nstream: {segment: 1h}"))
 	f.Add([]byte("a: &a [*a]"))
 	f.Add([]byte("? [\n- :\n"))
+	f.Add([]byte("name: x\nschema: !tag 00")) // a panic in the library
 	f.Fuzz(func(t *testing.T, source []byte) {
 		d, err := Parse("fuzz.yaml", source)
 		var problems *InvalidError
