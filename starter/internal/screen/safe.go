@@ -32,10 +32,10 @@ func Safe(text string) string {
 }
 
 func clean(text string) bool {
-	for i, r := range text {
-		if !strconv.IsPrint(r) || r == utf8.RuneError && text[i] != "\uFFFD"[0] {
+	for _, r := range text {
+		if !strconv.IsPrint(r) {
 			return false
 		}
 	}
-	return true
+	return utf8.ValidString(text) // a byte that is no UTF-8 looks like U+FFFD, which is printable
 }

@@ -25,6 +25,7 @@ func TestSafeEscapesWhatIsNotPrintable(t *testing.T) {
 // FuzzSafe: whatever comes in, what goes out is printable text.
 func FuzzSafe(f *testing.F) {
 	f.Add("\x1b[31m\xc3\x28\u2028")
+	f.Add("\xef") // the first byte of U+FFFD
 	f.Fuzz(func(t *testing.T, text string) {
 		out := Safe(text)
 		if !utf8.ValidString(out) {
