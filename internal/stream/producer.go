@@ -87,6 +87,9 @@ func (s *producer) init(ctx context.Context) (err error) {
 	go s.watch()
 	if s.from.batch != nil {
 		s.batch, err = crossing.NewSender(s.p, append([]string{s.Output, s.DeadLetters}, s.Forward...)...)
+		if err == nil {
+			err = s.batch.OnlyFailures()
+		}
 		if err != nil && !errors.Is(err, crossing.ErrUnsuitable) {
 			return err
 		}

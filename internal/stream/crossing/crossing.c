@@ -21,7 +21,8 @@ const char *crossing_missing(void) {
             NEEDED(rd_kafka_producev),      NEEDED(rd_kafka_last_error),
             NEEDED(rd_kafka_headers_new),   NEEDED(rd_kafka_headers_destroy),
             NEEDED(rd_kafka_header_add),    NEEDED(rd_kafka_event_stats),
-            NEEDED(rd_kafka_flush),
+            NEEDED(rd_kafka_flush),         NEEDED(rd_kafka_conf),
+            NEEDED(rd_kafka_conf_set),
         };
         for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
                 if (!needed[i].function)
@@ -149,4 +150,9 @@ int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *
                         return i;
         }
         return n;
+}
+
+int crossing_only_failures(rd_kafka_t *rk) {
+        char text[1];
+        return rd_kafka_conf_set((rd_kafka_conf_t *)rd_kafka_conf(rk), "delivery.report.only.error", "true", text, sizeof text);
 }

@@ -13,6 +13,7 @@ typedef struct rd_kafka_s rd_kafka_t;
 typedef struct rd_kafka_topic_s rd_kafka_topic_t;
 typedef struct rd_kafka_topic_conf_s rd_kafka_topic_conf_t;
 typedef struct rd_kafka_queue_s rd_kafka_queue_t;
+typedef struct rd_kafka_conf_s rd_kafka_conf_t;
 typedef struct rd_kafka_op_s rd_kafka_event_t;
 typedef struct rd_kafka_headers_s rd_kafka_headers_t;
 typedef struct rd_kafka_message_s rd_kafka_message_t;
@@ -37,6 +38,8 @@ CROSSING_WEAK int rd_kafka_produce(rd_kafka_topic_t *rkt, int32_t partition, int
                                    const void *key, size_t keylen, void *msg_opaque);
 CROSSING_WEAK int rd_kafka_producev(rd_kafka_t *rk, ...);
 CROSSING_WEAK int rd_kafka_last_error(void);
+CROSSING_WEAK const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *rk);
+CROSSING_WEAK int rd_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size);
 CROSSING_WEAK int rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
 CROSSING_WEAK rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count);
 CROSSING_WEAK void rd_kafka_headers_destroy(rd_kafka_headers_t *hdrs);
@@ -131,5 +134,8 @@ typedef struct {
 // crossing_send hands records over, in order, up to the first that is refused. It answers
 // how many were taken. librdkafka has copied their bytes when it returns.
 int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n, const crossing_header *h);
+
+// crossing_only_failures sets delivery.report.only.error of a client that runs. 0: done.
+int crossing_only_failures(rd_kafka_t *rk);
 
 #endif

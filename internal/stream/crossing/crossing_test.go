@@ -169,6 +169,47 @@ func TestDeliveryReportsComeWhereTheyAlwaysDo(t *testing.T) {
 	}
 }
 
+func TestOnlyFailuresAreReportedIfSo(t *testing.T) {
+	brokers := cluster(t)
+	p := newProducer(t, brokers, nil)
+	s := newSender(t, p)
+	if err := s.OnlyFailures(); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		s.Add(1, 0, nil, []byte("v"))
+	}
+	if err := s.Send(); err != nil || !s.Flush(10*time.Second) {
+		t.Fatalf("%v, or not delivered", err)
+	}
+	select {
+	case e := <-p.Events():
+		t.Errorf("event %v", e)
+	case <-time.After(100 * time.Millisecond):
+	}
+	p = newProducer(t, brokers, kafka.ConfigMap{"linger.ms": 60000})
+	s = newSender(t, p)
+	if err := s.OnlyFailures(); err != nil {
+		t.Fatal(err)
+	}
+	s.Add(1, 0, nil, []byte("v"))
+	if err := s.Send(); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Purge(kafka.PurgeQueue); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case e := <-p.Events():
+		var k kafka.Error
+		if m, ok := e.(*kafka.Message); !ok || !errors.As(m.TopicPartition.Error, &k) || k.Code() != kafka.ErrPurgeQueue {
+			t.Errorf("event %v", e)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("no report of a record that failed")
+	}
+}
+
 // TestErrorsAreThoseOfThePublicCalls asks both ways for an offset that the broker does not
 // have.
 func TestErrorsAreThoseOfThePublicCalls(t *testing.T) {

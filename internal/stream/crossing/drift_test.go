@@ -22,7 +22,8 @@ Check, then raise the versions in drift_test.go and borrow.go:
   2. kafka/event.go, eventPoll: it still handles the events that crossing.c handles, in the same way;
   3. kafka/producer.go, produce: still RD_KAFKA_MSG_F_COPY and a nil opaque, and reports without an opaque still go to Events;
   4. the changes of librdkafka to rd_kafka_queue_poll, rd_kafka_event_* and rd_kafka_produce;
-  5. the other tests of this package and of internal/stream.`
+  5. rd_kafka_dr_msgq still asks the live configuration, for every batch, whether only failures are reported;
+  6. the other tests of this package and of internal/stream.`
 
 // list answers a field of the client's module.
 func list(t *testing.T, format string) string {

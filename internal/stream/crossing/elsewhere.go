@@ -45,6 +45,7 @@ func (*Sender) Bytes() int                     { return 0 }
 func (*Sender) Add(int, int32, []byte, []byte) {}
 func (*Sender) Header(string, []byte)          {}
 func (*Sender) Send() error                    { return errElsewhere }
+func (*Sender) OnlyFailures() error            { return ErrUnsuitable }
 func (*Sender) Flush(time.Duration) bool       { return false }
 func (*Sender) Forget()                        {}
 func (*Sender) Close()                         {}

@@ -121,6 +121,19 @@ func (s *Sender) Flush(wait time.Duration) bool {
 	return C.rd_kafka_flush(s.c.rk, C.int((wait+time.Millisecond-1)/time.Millisecond)) == 0
 }
 
+// OnlyFailures ends the reports of records that were delivered; those that failed are reported as before. It belongs between the
+// making of the producer and its first record.
+//
+// Each report is one more thread that must be woken before Flush, and a commit, return: that of the producer's events, which makes a
+// Go message of it and throws it away. The setting, delivery.report.only.error, is refused by the Go client for the sake of channels
+// and opaque values per record, which a Sender has not. It is read anew for every batch, so it can be set while the client runs.
+func (s *Sender) OnlyFailures() error {
+	if code := C.crossing_only_failures(s.c.rk); code != 0 {
+		return fmt.Errorf("%w: librdkafka refuses delivery.report.only.error", ErrUnsuitable)
+	}
+	return nil
+}
+
 // Forget drops what was added, and memory beyond what batches usually need.
 func (s *Sender) Forget() {
 	s.records, s.headers, s.taken = s.records[:0], s.headers[:0], 0
