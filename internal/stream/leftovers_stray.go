@@ -7,32 +7,27 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// findStrays notes the partitions owned of which records that are not committed have results that stand open, where a stage writes.
+// findStrays notes the partitions owned of which records that are not committed have results that stand open, where one writes who
+// cannot do without what is committed: a stage, or a stream with a history. about tells which record of which partition owned a
+// result in the topic is about.
 //
 // After init no transaction of ours is open. So they are of one whose abort has missed the partition (leftovers.go), and the next commit
 // of our id there would make results of them, beside those that are made anew. Of the others who write there only rows of theirs stand
 // open. A commit that has missed a partition looks the same where its offsets were forgotten as well: then some of its results can be
 // read elsewhere, and those that stand open are left to the next commit, which is what they wait for.
-func (s *consumer) findStrays(ctx context.Context, trails map[int32]*trail, topic string, of func(Record) (sourceRow, lastResult, bool)) error {
+func (s *consumer) findStrays(ctx context.Context, trails map[int32]*trail, topic string, about func(Record) (*trail, int64, bool)) error {
 	for _, t := range trails {
 		if t.last.next > t.from {
 			return nil
 		}
 	}
-	results := func(r Record) (t *trail, offset int64, ok bool) {
-		at, _, ok := of(r)
-		if !ok {
-			return nil, 0, false
-		}
-		return s.own(trails, at)
-	}
-	letters := func(r Record) (t *trail, offset int64, ok bool) {
-		it, ok := died(r)
-		t = trails[it.at.Partition]
-		return t, it.at.Offset, ok && t != nil && it.topic == s.Topic && it.pipeline == s.Pipeline
-	}
-	if err := s.strays(ctx, topic, results); err != nil {
+	if err := s.strays(ctx, topic, about); err != nil {
 		return fmt.Errorf("look for what stands open in %s: %w", topic, err)
+	}
+	letters := func(r Record) (*trail, int64, bool) {
+		it, ok := died(r)
+		t := trails[it.at.Partition]
+		return t, it.at.Offset, ok && t != nil && it.topic == s.Topic && it.pipeline == s.Pipeline
 	}
 	if err := s.strays(ctx, s.DeadLetters, letters); err != nil {
 		return fmt.Errorf("look for what stands open in %s: %w", s.DeadLetters, err)
@@ -40,7 +35,24 @@ func (s *consumer) findStrays(ctx context.Context, trails map[int32]*trail, topi
 	return nil
 }
 
-// strays is findStrays of one topic; about tells which record, of which partition owned, a result is about.
+// ownStrays is findStrays for the one stage of a stream with a history, whose last results are known.
+func (s *consumer) ownStrays(ctx context.Context, from []int64, last []lastResult) error {
+	trails := map[int32]*trail{}
+	for i, p := range s.Partitions {
+		trails[p] = &trail{from: from[i], last: last[i]}
+	}
+	err := s.findStrays(ctx, trails, s.Output, func(r Record) (*trail, int64, bool) {
+		it, ok := predicted(r)
+		t := trails[it.at.Partition]
+		return t, it.at.Offset, ok && t != nil && it.topic == s.Topic
+	})
+	for i, p := range s.Partitions {
+		last[i].stray = trails[p].last.stray
+	}
+	return err
+}
+
+// strays is findStrays of one topic.
 func (s *consumer) strays(ctx context.Context, topic string, about func(Record) (*trail, int64, bool)) error {
 	admin, err := kafka.NewAdminClientFromConsumer(s.c)
 	if err != nil {

@@ -29,6 +29,7 @@ func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]las
 	if s.Stage > 0 || len(s.Forward) > 0 {
 		return s.stageResults(ctx, from, most)
 	}
+	doubted := s.History == nil || most > firstTail // without a history, what stood open was ended before
 	type answer struct {
 		last map[int32]lastResult
 		err  error
@@ -36,7 +37,7 @@ func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]las
 	ask := func(topic string, tail int64, of func(Record) (result, bool)) <-chan answer {
 		done := make(chan answer, 1)
 		go func() {
-			last, err := s.lastResults(ctx, topic, tail, most, of)
+			last, err := s.lastResults(ctx, topic, tail, most, doubted, of)
 			if err != nil {
 				err = fmt.Errorf("find the last results in %s: %w", topic, err)
 			}
@@ -58,6 +59,9 @@ func (s *consumer) results(ctx context.Context, from []int64, most int64) ([]las
 			}
 		}
 		last[i].upTo = last[i].next
+	}
+	if !doubted {
+		return last, s.ownStrays(ctx, from, last)
 	}
 	return last, nil
 }
@@ -101,8 +105,8 @@ const tailPatience = 5 * time.Second
 // lastResults reads the end of a topic for the last result of each partition owned that has
 // one there. Predictions stand in the order of their records. Among dead letters there are also decisions
 // about older ones, so that the highest offset counts. From least to most records of each partition are read, in steps.
-func (s *consumer) lastResults(ctx context.Context, topic string, least, most int64, of func(Record) (result, bool)) (map[int32]lastResult, error) {
-	first, ends, err := s.extent(ctx, topic, true)
+func (s *consumer) lastResults(ctx context.Context, topic string, least, most int64, doubted bool, of func(Record) (result, bool)) (map[int32]lastResult, error) {
+	first, ends, err := s.extent(ctx, topic, doubted)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (s *consumer) stageResults(ctx context.Context, from []int64, most int64) (
 	if err := s.follow(ctx, trails, topic, of, limit, doubted); err != nil {
 		return nil, fmt.Errorf("find the last results in %s: %w", topic, err)
 	}
-	letters, err := s.lastResults(ctx, s.DeadLetters, firstTail, limit, died)
+	letters, err := s.lastResults(ctx, s.DeadLetters, firstTail, limit, doubted, died)
 	if err != nil {
 		return nil, fmt.Errorf("find the last results in %s: %w", s.DeadLetters, err)
 	}
@@ -86,7 +86,14 @@ func (s *consumer) stageResults(ctx context.Context, from []int64, most int64) (
 		t.passLabels()
 	}
 	if !doubted {
-		if err := s.findStrays(ctx, trails, topic, of); err != nil {
+		about := func(r Record) (*trail, int64, bool) {
+			at, _, ok := of(r)
+			if !ok {
+				return nil, 0, false
+			}
+			return s.own(trails, at)
+		}
+		if err := s.findStrays(ctx, trails, topic, about); err != nil {
 			return nil, err
 		}
 	}

@@ -3,6 +3,7 @@ package stream
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -244,6 +245,78 @@ func TestAbortThatMissedWhatAStageHandedOnIsMadeUpFor(t *testing.T) {
 		t.Errorf("%d payments are handed on, want 120", len(seen))
 	}
 }
+
+// TestAbortThatMissedAPredictionWithAHistoryIsMadeUpFor is the same for the one stage of a stream that knows what came before.
+func TestAbortThatMissedAPredictionWithAHistoryIsMadeUpFor(t *testing.T) {
+	t.Parallel()
+	o := topics(t, broker(t), 2)
+	trusting(t, o.Kafka)
+	d, err := pipeline.Parse("solo.yaml", []byte(strings.Replace(pair, "  - {name: shops, aggregate: share, key: shop, over: [7d], shift: label_delay}\n", "", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &score.Bundle{Name: "solo", Version: "1", Definition: d, Spec: feature.SpecOf(d), Model: &model.Model{
+		Features: []string{"cards"}, Threshold: .5,
+		Preparation: model.Preparation{SignedLog: []bool{false}, Mean: []float32{0}, Scale: []float32{1}, Clip: 100},
+		Members:     []model.MLP{{Layers: []model.Layer{{In: 1, Out: 1, Weights: []float32{1}, Bias: []float32{0}}}}},
+	}}
+	solo := func() Processor {
+		e, err := b.NewStageEngine(0, score.StageOptions{EngineOptions: score.EngineOptions{Topic: o.Topic, MaxBatch: 64}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	o.Model, o.ModelVersion, o.History = b.Name, b.Version, blank{}
+	pay(t, o, 0, 100, 0)
+	handOnPayments(t, o, solo(), 100)
+	pay(t, o, 100, 120, 0)
+	known := map[string]int{}
+	count := func() {
+		clear(known)
+		for _, r := range contents(t, o.Kafka, o.Output) {
+			p, err := score.DecodePrediction(r.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			known[p.ID]++
+		}
+	}
+	count()
+	var out score.Output
+	engine := solo()
+	for _, r := range contents(t, o.Kafka, o.Topic) {
+		out.Reset()
+		engine.Process([]record.Message{{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}}, &out)
+		if p, err := score.DecodePrediction(out.Value(0)); err == nil && known[p.ID] == 0 {
+			forgotten(t, o, r.Partition, string(out.Value(0)))
+			break
+		}
+	}
+	handOnPayments(t, o, solo(), 20)
+	count()
+	for id, n := range known {
+		if n != 1 {
+			t.Errorf("payment %s has %d predictions", id, n)
+		}
+	}
+	if len(known) != 120 {
+		t.Errorf("%d payments have predictions, want 120", len(known))
+	}
+}
+
+// blank is a History that keeps nothing.
+type blank struct{}
+
+func (blank) Load(_ context.Context, _ Processor, wants []Want) error {
+	for i := range wants {
+		wants[i].At = wants[i].Next
+	}
+	return nil
+}
+func (blank) Turn(Processor, []int32, []int64) {}
+func (blank) Committed([]int32, []int64)       {}
+func (blank) Close()                           {}
 
 // TestRetiredStageIsNotJudgedByThePredictionsOfTheLast: predictions name the records of the source, too. Those of a last stage whose
 // transaction comes to nothing say nothing about what the first one has handed on.
