@@ -132,6 +132,19 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 		l.state = StateRecovering
 		l.publish(true)
 		l.rest(ctx, pause)
+		if errors.Is(err, ErrBehind) {
+			l.standBack(ctx)
+		}
+	}
+}
+
+// standBack keeps a loop whose lease nobody confirms from taking its partitions over again at once. Another worker may have them: a
+// broker that has forgotten commits has forgotten the newer orders, too, by which this loop would have ended; and a session that
+// holds results against offsets takes seconds, in which it would be fenced again and again. It may also be that nobody can be asked,
+// and the broker remembers after its next start: so it does go on.
+func (l *Loop) standBack(ctx context.Context) {
+	for left := standBackFor; left > 0 && l.StillOwner != nil && ctx.Err() == nil && !l.StillOwner(ctx); left -= lastPause {
+		l.rest(ctx, lastPause)
 	}
 }
 
@@ -140,6 +153,8 @@ func (l *Loop) Run(ctx context.Context) (Checkpoint, error) {
 const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = 5 * time.Second
+
+	standBackFor = time.Minute // twice as long as a session may take to open
 )
 
 // openTimeout bounds how long a session may take to take over. It ends early when ctx is

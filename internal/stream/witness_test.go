@@ -75,6 +75,25 @@ func TestResultsAreNotTakenForCommits(t *testing.T) {
 	}
 }
 
+// TestLoopWithoutALeaseLeavesTheOwnerTimeToSetTheBrokerRight: each session that it opens fences whoever has the partitions now.
+func TestLoopWithoutALeaseLeavesTheOwnerTimeToSetTheBrokerRight(t *testing.T) {
+	f, l, _ := forgetful(t, Options{Orders: Orders{Generation: 1}, StillOwner: owner(false)})
+	ctx, stop := context.WithCancel(t.Context())
+	inits := func() int { return strings.Count(f.transcript.String(), "committed [") } // each session reads them after init
+	before, slept := inits(), time.Duration(0)
+	l.sleep = func(_ context.Context, d time.Duration) {
+		if slept += d; inits() > before+2 {
+			stop()
+		}
+	}
+	if _, err := l.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if slept < 2*standBackFor {
+		t.Errorf("it took its partitions over three times within %v", slept)
+	}
+}
+
 // TestResultsThatWereTakenBackAreMadeAgain: the offsets of a transaction were told, and its results not.
 func TestResultsThatWereTakenBackAreMadeAgain(t *testing.T) {
 	f, l, asked := forgetful(t, Options{Orders: Orders{Generation: 1}})
