@@ -154,7 +154,7 @@ const (
 	firstPause = 50 * time.Millisecond
 	lastPause  = 5 * time.Second
 
-	standBackFor = time.Minute // twice as long as a session may take to open
+	standBackFor = 2 * openTimeout
 )
 
 // openTimeout bounds how long a session may take to take over. It ends early when ctx is

@@ -205,6 +205,21 @@ func TestWhatAStageHasLeftOpenBetweenStagesIsAborted(t *testing.T) {
 	}
 }
 
+// resultOfNew makes results of what stands in the input, until one is new, and tells where it is handed on to.
+func resultOfNew(t *testing.T, o Options, by Processor, isNew func(value []byte) bool) (to int32, value string) {
+	t.Helper()
+	var out score.Output
+	for _, r := range contents(t, o.Kafka, o.Topic) {
+		out.Reset()
+		by.Process([]record.Message{{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}}, &out)
+		if isNew(out.Value(0)) {
+			return out.Results[0].Partition, string(out.Value(0))
+		}
+	}
+	t.Fatal("every record has its result; there is nothing to leave open")
+	return 0, ""
+}
+
 // TestAbortThatMissedWhatAStageHandedOnIsMadeUpFor: the transaction of two payments was aborted, as the group knows, but one of them
 // stands open between the stages. The next commit there would hand it on beside the one that is made anew.
 func TestAbortThatMissedWhatAStageHandedOnIsMadeUpFor(t *testing.T) {
@@ -221,18 +236,13 @@ func TestAbortThatMissedWhatAStageHandedOnIsMadeUpFor(t *testing.T) {
 		at, _ := score.OriginOf(r.Value)
 		known[at] = true
 	}
-	var out score.Output
-	engine := processors()[0]
 	here := o
 	here.Output = between
-	for _, r := range contents(t, o.Kafka, o.Topic) {
-		out.Reset()
-		engine.Process([]record.Message{{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}}, &out)
-		if at, ok := score.OriginOf(out.Value(0)); ok && !known[at] {
-			forgotten(t, here, out.Results[0].Partition, string(out.Value(0)))
-			break
-		}
-	}
+	partition, value := resultOfNew(t, o, processors()[0], func(value []byte) bool {
+		at, ok := score.OriginOf(value)
+		return ok && !known[at]
+	})
+	forgotten(t, here, partition, value)
 	handOnPayments(t, o, processors()[0], 20)
 	seen := map[score.Origin]int{}
 	for _, r := range contents(t, o.Kafka, between) {
@@ -283,16 +293,15 @@ func TestAbortThatMissedAPredictionWithAHistoryIsMadeUpFor(t *testing.T) {
 		}
 	}
 	count()
-	var out score.Output
-	engine := solo()
-	for _, r := range contents(t, o.Kafka, o.Topic) {
-		out.Reset()
-		engine.Process([]record.Message{{Partition: r.Partition, Offset: r.Offset, Timestamp: r.Timestamp.UnixMilli(), Key: r.Key, Value: r.Value}}, &out)
-		if p, err := score.DecodePrediction(out.Value(0)); err == nil && known[p.ID] == 0 {
-			forgotten(t, o, r.Partition, string(out.Value(0)))
-			break
-		}
+	_, value := resultOfNew(t, o, solo(), func(value []byte) bool {
+		p, err := score.DecodePrediction(value)
+		return err == nil && known[p.ID] == 0
+	})
+	p, err := score.DecodePrediction([]byte(value))
+	if err != nil {
+		t.Fatal(err)
 	}
+	forgotten(t, o, p.Partition, value)
 	handOnPayments(t, o, solo(), 20)
 	count()
 	for id, n := range known {
