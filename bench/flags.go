@@ -1,6 +1,10 @@
 package main
 
-import "flag"
+import (
+	"flag"
+	"fmt"
+	"slices"
+)
 
 // streamFlags are those of every benchmark of the stream.
 type streamFlags struct {
@@ -18,4 +22,14 @@ func (f *streamFlags) register(flags *flag.FlagSet, environ []string, seeds stri
 	flags.IntVar(&f.partitions, "partitions", 4, "of the input topic, and of the output topic")
 	flags.IntVar(&f.shards, "shards", 0, "loops that share the partitions (default: the pipeline's)")
 	flags.Uint64Var(&f.seed, "seed", 1, seeds)
+}
+
+// refuse answers which of the names were given as flags, where they would be without effect.
+func refuse(flags *flag.FlagSet, where string, names ...string) (err error) {
+	flags.Visit(func(f *flag.Flag) {
+		if slices.Contains(names, f.Name) && err == nil {
+			err = fmt.Errorf("%w: --%s has no effect with %s", errUsage, f.Name, where)
+		}
+	})
+	return err
 }

@@ -29,6 +29,11 @@ func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}
+	if o.pipeline != pipelineName {
+		if err := refuse(flags, "--pipeline "+o.pipeline, "linger", "shards"); err != nil {
+			return o, err
+		}
+	}
 	o.lasts = time.Duration(*seconds * float64(time.Second))
 	if o.rate <= 0 || o.lasts <= 0 || o.partitions < 1 || o.warmup < 0 {
 		return o, fmt.Errorf("%w: rate, seconds and partitions must be positive", errUsage)

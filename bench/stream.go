@@ -31,7 +31,7 @@ func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	flags := flag.NewFlagSet("bench stream", flag.ContinueOnError)
 	o.register(flags, b.environ, "of the messages")
 	flags.Int64Var(&o.records, "records", 400_000, "messages that are preloaded")
-	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages, with labels and snapshots, once")
+	flags.StringVar(&o.pipeline, "pipeline", pipelineName, "creditcard, or transactions: through both of its stages, with labels and snapshots, once and without a bare loop")
 	flags.IntVar(&o.runs, "runs", 3, "drains, of which the median counts")
 	flags.StringVar(&o.driver, "driver", "worker", "worker: the real program and workflow; loop: its loop alone, in a process of this program")
 	flags.BoolVar(&o.bare, "bare", true, "drain by a bare loop of the client library, too")
@@ -40,6 +40,11 @@ func (b *bench) streamOptions(args []string) (o streamOptions, err error) {
 	flags.StringVar(&o.profile, "profile", "", "write a profile of the processor to this file; drains once, by --driver loop")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
+	}
+	if o.pipeline != pipelineName {
+		if err := refuse(flags, "--pipeline "+o.pipeline, "runs", "driver", "bare", "bare-commit", "warmup", "profile", "shards", "seed"); err != nil {
+			return o, err
+		}
 	}
 	if o.profile != "" {
 		o.driver, o.runs, o.bare = "loop", 1, false
