@@ -51,7 +51,7 @@ func (b *bench) chaos(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return err
 	}
-	before := load()
+	before := conditionsNow()
 	c := &chaosRun{o: o}
 	if err := c.keepLogs(b); err != nil {
 		return err

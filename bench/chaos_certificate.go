@@ -12,7 +12,7 @@ import (
 )
 
 // certify prints what the run comes to, and fails if anything is wrong.
-func (c *chaosRun) certify(v outcome, lasted time.Duration, before string) error {
+func (c *chaosRun) certify(v outcome, lasted time.Duration, before conditions) error {
 	b := c.site.bench
 	sent := setting{"keys", c.o.keys}
 	if c.payments != nil {

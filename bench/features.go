@@ -43,7 +43,7 @@ func (b *bench) features(ctx context.Context, args []string) error {
 	if *check && !rich && *name != "transactions" {
 		return fmt.Errorf("%w: --check knows the features of transactions and transactions-rich", errUsage)
 	}
-	before := load()
+	before := conditionsNow()
 	b.warnIfBusy()
 	h, err := openHandbook(*data, *name)
 	if err != nil {

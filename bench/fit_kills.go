@@ -37,7 +37,7 @@ func (b *bench) fitKills(ctx context.Context, args []string) error {
 	if o.kills < 1 || o.rows < 2000 {
 		return fmt.Errorf("%w: --kills is at least 1, and --rows 2000", errUsage)
 	}
-	before := load()
+	before := conditionsNow()
 	s, err := b.open(ctx, o.servers)
 	defer func() { s.close() }()
 	if err != nil {

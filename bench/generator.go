@@ -61,6 +61,9 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 		return fail(err)
 	}
 	defer batch.Close()
+	if err := batch.OnlyFailures(); err != nil {
+		return fail(err)
+	}
 	key, value := make([]byte, 36), []byte(nil)
 	for n := int64(0); g.more(n); {
 		if wait := time.Until(g.due(n)); wait > 0 {

@@ -60,7 +60,7 @@ func (b *bench) handbook(ctx context.Context, args []string) error {
 	if !slices.Contains(p.Delays(), known) {
 		return fmt.Errorf("%w: protocol %s knows no --delay %s", errUsage, p, *delay)
 	}
-	before := load()
+	before := conditionsNow()
 	data, err := b.openHandbook(set.pipeline, *path, known, *expected || *features == byRules)
 	if err != nil {
 		return err

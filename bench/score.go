@@ -43,7 +43,7 @@ func (b *bench) score(ctx context.Context, args []string) error {
 	if *runs < 1 || *seconds <= 0 {
 		return fmt.Errorf("%w: runs and seconds must be positive", errUsage)
 	}
-	before := load()
+	before := conditionsNow()
 	b.warnIfBusy()
 	dir, err := os.MkdirTemp("", "bench-score-*")
 	if err != nil {

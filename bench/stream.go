@@ -64,7 +64,7 @@ func (b *bench) stream(ctx context.Context, args []string) error {
 	if o.pipeline != pipelineName {
 		return b.streamTown(ctx, o)
 	}
-	before := load()
+	before := conditionsNow()
 	s, err := b.open(ctx, o.servers)
 	var topics []string
 	defer func() { s.close(topics...) }()

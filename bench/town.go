@@ -20,7 +20,7 @@ type town struct {
 	*site
 	pipeline   string
 	partitions int
-	before     string
+	before     conditions
 	worker     *child
 	log        townLog
 
@@ -44,7 +44,7 @@ func (b *bench) settle(ctx context.Context, o serverFlags, name string, partitio
 	if o.address[0] != "" {
 		return nil, fmt.Errorf("%w: a stream with stages runs on the pipeline's own topics: on servers that the benchmark starts itself", errUsage)
 	}
-	t := &town{pipeline: name, partitions: partitions, before: load(), seen: map[int32][]uint8{}}
+	t := &town{pipeline: name, partitions: partitions, before: conditionsNow(), seen: map[int32][]uint8{}}
 	var err error
 	if t.site, err = b.open(ctx, o); err != nil {
 		return t, err

@@ -60,7 +60,7 @@ func (b *bench) train(ctx context.Context, args []string) error {
 	if *runs < 1 || *rows < trainBatch {
 		return fmt.Errorf("%w: runs must be positive, and an epoch has %d rows at least", errUsage, trainBatch)
 	}
-	before := load()
+	before := conditionsNow()
 	b.warnIfBusy()
 	var python string
 	if *peers {

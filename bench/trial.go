@@ -16,12 +16,12 @@ type trial struct {
 	flags    streamFlags
 	messages *messages
 	out      *follower // nil: the benchmark reads by itself
-	before   string    // the load of the machine
+	before   conditions
 }
 
 // try makes a trial, hands it over and takes everything down again.
 func (b *bench) try(ctx context.Context, o streamFlags, following bool, do func(context.Context, *trial) error) error {
-	t := &trial{flags: o, before: load()}
+	t := &trial{flags: o, before: conditionsNow()}
 	s, err := b.open(ctx, o.servers)
 	defer func() { s.close(s.topicIn, s.output, s.output+".dlq") }()
 	if err != nil {

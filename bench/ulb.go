@@ -40,7 +40,7 @@ func (b *bench) ulb(ctx context.Context, args []string) error {
 	if err := b.parse(flags, args); err != nil {
 		return err
 	}
-	before := load()
+	before := conditionsNow()
 	d, err := pipelines.Load(pipelineName)
 	if err != nil {
 		return err
