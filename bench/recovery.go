@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -17,6 +18,7 @@ type recoveryOptions struct {
 	kills     int
 	takeovers int
 	pause     time.Duration
+	warmup    time.Duration
 }
 
 func (b *bench) recoveryOptions(args []string) (o recoveryOptions, err error) {
@@ -26,11 +28,12 @@ func (b *bench) recoveryOptions(args []string) (o recoveryOptions, err error) {
 	flags.IntVar(&o.kills, "kills", 100, "how often the worker is killed and started again at once")
 	flags.IntVar(&o.takeovers, "takeovers", 20, "how often one of two workers is killed for good")
 	flags.DurationVar(&o.pause, "pause", 3*time.Second, "of undisturbed output between two kills, on average")
+	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long is sent before the first kill, at least: until the compilers of a broker that was started for this rest")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}
-	if o.rate <= 0 || o.partitions < 1 || o.kills < 0 || o.takeovers < 0 || o.kills+o.takeovers == 0 || o.pause < 0 {
-		return o, fmt.Errorf("%w: rate, partitions and kills or takeovers must be positive", errUsage)
+	if o.rate <= 0 || o.partitions < 1 || o.kills < 0 || o.takeovers < 0 || o.kills+o.takeovers == 0 || o.pause < 0 || o.warmup < 0 {
+		return o, fmt.Errorf("%w: rate, partitions and kills or takeovers must be positive, pause and warmup not negative", errUsage)
 	}
 	return o, nil
 }
@@ -48,7 +51,15 @@ func (b *bench) recovery(ctx context.Context, args []string) error {
 	return b.try(ctx, o.streamFlags, true, func(ctx context.Context, t *trial) error {
 		d := &deaths{trial: t, o: o, random: rand.New(rand.NewPCG(o.seed, 0x6465617468))}
 		defer d.abandon()
+		var warm time.Duration
 		v, err := t.underTraffic(ctx, o.rate, func() error {
+			began := time.Now()
+			select {
+			case <-t.warmed(ctx, o.warmup):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			warm = time.Since(began)
 			if err := d.restarts(ctx); err != nil {
 				return err
 			}
@@ -58,7 +69,7 @@ func (b *bench) recovery(ctx context.Context, args []string) error {
 			return err
 		}
 		out := &report{bench: "recovery", settings: t.settings(
-			setting{"rate", o.rate}, setting{"kills", o.kills}, setting{"takeovers", o.takeovers}, setting{"signal", "SIGKILL"},
+			setting{"rate", o.rate}, setting{"kills", o.kills}, setting{"takeovers", o.takeovers}, setting{"warmup_seconds", math.Round(warm.Seconds())}, setting{"signal", "SIGKILL"},
 			setting{"from", "the kill"}, setting{"to", "output that was scored after it, in every partition of the dead worker, at a read_committed reader"},
 		)}
 		reportGaps(out, "", "kill", d.restarted)
