@@ -28,7 +28,7 @@ func (f *streamFlags) register(flags *flag.FlagSet, environ []string, seeds stri
 func refuse(flags *flag.FlagSet, where string, names ...string) (err error) {
 	flags.Visit(func(f *flag.Flag) {
 		if slices.Contains(names, f.Name) && err == nil {
-			err = fmt.Errorf("%w: --%s has no effect with %s", errUsage, f.Name, where)
+			err = fmt.Errorf("%w: --%s has no effect with %s: leave it out", errUsage, f.Name, where)
 		}
 	})
 	return err

@@ -75,8 +75,8 @@ func load() string {
 }
 
 // threadTurn is the time that two threads take to wake each other in turn, there and back; the median of some thousand turns. On a virtual machine
-// a core that sleeps is woken through the host. That takes 15 us or 100, from one hour to the next, where computing is as quick as ever; and a
-// record on its way through client, broker and reader wakes dozens of threads.
+// another core is woken through the host. That takes 15 us or 100, from one hour to the next, and a record on its way through client, broker and
+// reader wakes dozens of threads.
 func threadTurn() time.Duration {
 	const rounds, turns = 40, 50
 	there, back := make(chan struct{}), make(chan struct{})

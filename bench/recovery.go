@@ -54,11 +54,7 @@ func (b *bench) recovery(ctx context.Context, args []string) error {
 		var warm time.Duration
 		v, err := t.underTraffic(ctx, o.rate, func() error {
 			began := time.Now()
-			select {
-			case <-t.warmed(ctx, o.warmup):
-			case <-ctx.Done():
-				return ctx.Err()
-			}
+			<-t.warmed(ctx, o.warmup)
 			warm = time.Since(began)
 			if err := d.restarts(ctx); err != nil {
 				return err

@@ -7,9 +7,9 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// findStrays notes the partitions owned of which records that are not committed have results that stand open, where one writes who
-// cannot do without what is committed: a stage, or a stream with a history. about tells which record of which partition owned a
-// result in the topic is about.
+// findStrays notes the partitions owned of which records that are not committed have results that stand open, where a stage
+// writes, or a stream with a history: who cannot go back to before what is committed, as leftovers does. about tells which record, of
+// which partition owned, a result in the topic is about.
 //
 // After init no transaction of ours is open. So they are of one whose abort has missed the partition (leftovers.go), and the next commit
 // of our id there would make results of them, beside those that are made anew. Of the others who write there only rows of theirs stand
