@@ -31,14 +31,15 @@ type Decoder struct {
 	schema *Schema
 	limits Limits
 
-	keys   []keyGuess // the top-level keys as they were last time, by position
-	header header     // the "columns" as they were last time
-	floats []bool     // per column: it is of the kind Float
-	plain  []float64  // the row of a plain object, until it is known to be complete
-	seen   []uint32   // per column: the stamp of the message or header in which it was last seen
-	stamp  uint32
-	buffer []byte // for keys, times and texts that hold escapes
-	texts  *Texts // where the texts of this message go
+	keys    []keyGuess // the top-level keys as they were last time, by position
+	header  header     // the "columns" as they were last time
+	floats  []bool     // per column: it is of the kind Float
+	columns []int      // 0, 1, 2 and so on, the columns of plain
+	plain   []float64  // the row of a plain object, until it is known to be complete
+	seen    []uint32   // per column: the stamp of the message or header in which it was last seen
+	stamp   uint32
+	buffer  []byte // for keys, times and texts that hold escapes
+	texts   *Texts // where the texts of this message go
 
 	id    []byte
 	fault *Reject // why the message is refused, once a method has returned -1
@@ -47,14 +48,15 @@ type Decoder struct {
 // NewDecoder returns a decoder for the schema.
 func NewDecoder(s *Schema, limits Limits) *Decoder {
 	d := &Decoder{
-		schema: s,
-		limits: limits.withDefaults(),
-		floats: make([]bool, s.Width()),
-		plain:  make([]float64, s.Width()),
-		seen:   make([]uint32, s.Width()),
+		schema:  s,
+		limits:  limits.withDefaults(),
+		floats:  make([]bool, s.Width()),
+		columns: make([]int, s.Width()),
+		plain:   make([]float64, s.Width()),
+		seen:    make([]uint32, s.Width()),
 	}
 	for c, f := range s.fields {
-		d.floats[c] = f.Kind == Float
+		d.floats[c], d.columns[c] = f.Kind == Float, c
 	}
 	return d
 }

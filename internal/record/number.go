@@ -75,14 +75,12 @@ func number(b []byte, i int) (v float64, end int, ok bool) {
 		return slowNumber(b[start:i]), i, true // the mantissa overflowed
 	}
 	switch {
+	case exponent <= 0 && exponent >= -27:
+		v = quotient(mantissa, -exponent)
 	case mantissa == 0:
 		v = 0
-	case mantissa <= 1<<53 && exponent <= 0 && exponent >= -22:
-		v = float64(mantissa) / powersOfTen[-exponent]
 	case mantissa <= 1<<53 && exponent > 0 && exponent <= 22:
 		v = float64(mantissa) * powersOfTen[exponent]
-	case exponent < 0 && exponent >= -27:
-		v = quotient(mantissa, -exponent)
 	default:
 		return slowNumber(b[start:i]), i, true
 	}
@@ -115,24 +113,23 @@ func exponentPart(b []byte, i int) (power, end int, ok bool) {
 	return power, i, i > from
 }
 
-// quotient is the float64 nearest to m / 10^k, for m > 0 and 0 < k <= 27. Both sides are scaled by powers of two until a
-// 128-bit by 64-bit division gives at least 63 exact bits of the quotient; the remainder says whether anything is left
-// below them, which decides the rounding. No subnormal or infinite result is possible in this range.
+// quotient is the float64 nearest to m / 10^k, for 0 <= k <= 27. Both sides are scaled by powers of two until a 128-bit by
+// 64-bit division gives at least 63 exact bits of the quotient; the remainder says whether anything is left below them,
+// which decides the rounding. No subnormal or infinite result is possible in this range.
 func quotient(m uint64, k int) float64 {
-	shift := bits.LeadingZeros64(m)
+	d := &decimals[k]
+	shift := bits.LeadingZeros64(m | 1)
 	m <<= shift
-	divisor := powersOfFive[k]
-	divisorShift := bits.LeadingZeros64(divisor)
-	divisor <<= divisorShift
 
 	// m and divisor lie in [2^63, 2^64), so m/2 < divisor and the quotient of m*2^63 lies in (2^62, 2^64).
-	q, rest := bits.Div64(m>>1, m<<63, divisor)
-	exponent := -63 - shift + divisorShift - k // value = (q + something below 1) * 2^exponent
+	q, rest := bits.Div64(m>>1, m<<63, d.divisor)
+	sticky := q & 1
 	if rest != 0 {
-		q |= 1 // sticky: stands below the rounding bit, as q has at least 63 bits and 53 are kept
+		sticky = 1 // stands below the rounding bit, as q/2 has at least 62 bits and 53 are kept
 	}
-	// uint64 -> float64 rounds to nearest even, and scaling by a power of two is exact here.
-	return float64(q) * math.Float64frombits(uint64(exponent+1023)<<52)
+	// int64 -> float64 rounds to nearest even, and scaling by a power of two is exact here. Of a uint64 it would be slower:
+	// processors do not know it, and which half of them it is in cannot be guessed.
+	return float64(int64(q>>1|sticky)) * math.Float64frombits(d.scale-uint64(shift)<<52)
 }
 
 // significant counts the digits of a number's mantissa without its leading zeros.
@@ -178,9 +175,19 @@ var powersOfTen = [23]float64{
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// powersOfFive holds the powers of five that a uint64 holds.
-var powersOfFive = [28]uint64{
-	1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625, 1220703125, 6103515625,
-	30517578125, 152587890625, 762939453125, 3814697265625, 19073486328125, 95367431640625, 476837158203125,
-	2384185791015625, 11920928955078125, 59604644775390625, 298023223876953125, 1490116119384765625, 7450580596923828125,
+// decimal is what a division by a power of ten needs.
+type decimal struct {
+	divisor uint64 // its power of five, shifted left until the highest bit is set
+	scale   uint64 // the bits of the float64 by which half a quotient is multiplied, where the mantissa was not shifted
 }
+
+// decimals are the powers of ten of whose powers of five a uint64 holds.
+var decimals = func() (all [28]decimal) {
+	five := uint64(1)
+	for k := range all {
+		shift := bits.LeadingZeros64(five)
+		all[k] = decimal{divisor: five << shift, scale: uint64(-62+shift-k+1023) << 52}
+		five *= 5
+	}
+	return all
+}()

@@ -1,11 +1,15 @@
 package record
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // header is a resolved "columns" array: what each position of a row is.
 type header struct {
 	raw     []byte // its text from bracket to bracket; nil: none resolved
 	columns []int  // position in a row -> column of the schema, -1: ignored
+	floats  []int  // position in a row -> how many columns of the kind Float follow each other from there on
 }
 
 // maxHeaderLen bounds the header that is remembered for the next message.
@@ -47,10 +51,24 @@ func (d *Decoder) readHeader(b []byte, i int) int {
 	if found < d.schema.Width() {
 		return d.reject(MissingColumn, fmt.Sprintf(`column %q is not in "columns"`, d.firstUnseen()))
 	}
+	d.countFloats()
 	if i-from <= maxHeaderLen {
 		d.header.raw = append(known[:0], b[from:i]...)
 	}
 	return i
+}
+
+// countFloats finds the runs of Float columns in a row, which readRow reads at once.
+func (d *Decoder) countFloats() {
+	h := &d.header
+	h.floats = slices.Grow(h.floats[:0], len(h.columns))[:len(h.columns)]
+	run := 0
+	for c, column := range slices.Backward(h.columns) {
+		if run++; column < 0 || !d.floats[column] {
+			run = 0
+		}
+		h.floats[c] = run
+	}
 }
 
 // headerName reads one entry of "columns". Anything but a string is a column that nobody asked for.
@@ -99,19 +117,11 @@ func (d *Decoder) readData(b []byte, i int, rows *Rows) int {
 // readRow reads the values of row n, behind its bracket, into row.
 func (d *Decoder) readRow(b []byte, i, n int, row []float64) int {
 	columns := d.header.columns
-	for c, column := range columns {
+	for c := 0; c < len(columns); c++ {
 		i = space(b, i)
-		if column >= 0 {
-			v, end, ok := number(b, i)
-			if !ok || v-v != 0 || !d.floats[column] { // v-v is NaN for an infinity
-				var why Reason
-				if v, end, why = d.value(b, i, column, v, end, ok); why != "" {
-					return d.rejectValue(b, i, n, c, why)
-				}
-			}
-			row[column] = v
-			i = end
-		} else if i = d.skip(b, i); i < 0 {
+		if done, end := numbers(b, i, columns[c:c+d.header.floats[c]], row); done > 0 {
+			c, i = c+done-1, end
+		} else if i = d.readValue(b, i, n, c, row); i < 0 {
 			return -1
 		}
 		i = space(b, i)
@@ -126,6 +136,23 @@ func (d *Decoder) readRow(b []byte, i, n int, row []float64) int {
 		return d.rowEnds(b, i, n)
 	}
 	return i + 1
+}
+
+// readValue reads the value at position c of row n into row.
+func (d *Decoder) readValue(b []byte, i, n, c int, row []float64) int {
+	column := d.header.columns[c]
+	if column < 0 {
+		return d.skip(b, i)
+	}
+	v, end, ok := number(b, i)
+	if !ok || v-v != 0 || !d.floats[column] { // v-v is NaN for an infinity
+		var why Reason
+		if v, end, why = d.value(b, i, column, v, end, ok); why != "" {
+			return d.rejectValue(b, i, n, c, why)
+		}
+	}
+	row[column] = v
+	return end
 }
 
 // rowEnds refuses a row whose number of values is not the number of columns, unless it is the JSON that is broken.

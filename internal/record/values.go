@@ -14,6 +14,12 @@ func (d *Decoder) plainValue(b []byte, i, column int, o *object) int {
 		}
 		return d.skip(b, i)
 	}
+	if d.floats[column] {
+		if done, end := numbers(b, i, d.columns[column:column+1], d.plain); done == 1 {
+			o.columns++
+			return end
+		}
+	}
 	v, end, ok := number(b, i)
 	if !ok || v-v != 0 || !d.floats[column] {
 		var why Reason
