@@ -1,6 +1,7 @@
 package score
 
 import (
+	"encoding/binary"
 	"math"
 	"strconv"
 	"time"
@@ -9,7 +10,7 @@ import (
 
 // encoder writes predictions. What is the same in all of them is written once, when it is made.
 type encoder struct {
-	topic     string
+	topic     []byte // escaped
 	threshold float32
 	stateful  bool   // predictions have a fingerprint of their features
 	positive  []byte // from `,"decision":` to `"partition":`
@@ -29,7 +30,7 @@ func newEncoder(b *Bundle, topic string) encoder {
 		return append(out, `,"partition":`...)
 	}
 	return encoder{
-		topic:     topic,
+		topic:     appendEscaped(nil, []byte(topic)),
 		threshold: b.Model.Threshold,
 		positive:  middle(b.Definition.Decision.Positive),
 		negative:  middle(b.Definition.Decision.Negative),
@@ -80,10 +81,10 @@ func (e *encoder) prediction(out []byte, o *origin, id []byte, features uint64, 
 // id appends the prediction's id, as Prediction describes it.
 func (e *encoder) id(out []byte, o *origin) []byte {
 	out = append(out, '"')
-	if len(o.key) > 0 && utf8.Valid(o.key) {
+	if len(o.key) > 0 && (plainText(o.key) == len(o.key) || utf8.Valid(o.key)) {
 		out = appendEscaped(out, o.key)
 	} else {
-		out = appendEscaped(out, e.topic)
+		out = append(out, e.topic...)
 		out = append(out, '-')
 		out = strconv.AppendInt(out, int64(o.partition), 10)
 		out = append(out, '-')
@@ -116,14 +117,16 @@ func appendFloat(out []byte, v float32) []byte {
 
 // appendString writes a JSON string.
 func appendString(out []byte, s string) []byte {
-	return append(appendEscaped(append(out, '"'), s), '"')
+	return append(appendEscaped(append(out, '"'), []byte(s)), '"')
 }
 
 // appendEscaped writes text between a JSON string's quotes: quotes, backslashes and control characters are escaped, and bytes
 // that are not UTF-8 become U+FFFD.
-func appendEscaped[T string | []byte](out []byte, s T) []byte {
+func appendEscaped(out, s []byte) []byte {
 	const hex = "0123456789abcdef"
-	for i := 0; i < len(s); {
+	i := plainText(s)
+	out = append(out, s[:i]...)
+	for i < len(s) {
 		c := s[i]
 		switch {
 		case c == '"' || c == '\\':
@@ -133,7 +136,7 @@ func appendEscaped[T string | []byte](out []byte, s T) []byte {
 		case c < utf8.RuneSelf:
 			out = append(out, c)
 		default:
-			r, size := utf8.DecodeRune([]byte(s[i:min(len(s), i+utf8.UTFMax)]))
+			r, size := utf8.DecodeRune(s[i:])
 			out = utf8.AppendRune(out, r)
 			i += size
 			continue
@@ -141,6 +144,35 @@ func appendEscaped[T string | []byte](out []byte, s T) []byte {
 		i++
 	}
 	return out
+}
+
+// plainText is how many bytes at the front of s stand for themselves in a JSON string, all of them in ASCII. It may answer a few too
+// few: it looks at eight at a time.
+func plainText(s []byte) int {
+	const (
+		ones  = 0x0101010101010101
+		highs = 0x80 * ones
+	)
+	special := func(w uint64) uint64 {
+		quote, slash, del := w^'"'*ones, w^'\\'*ones, w^0x7f*ones
+		// A byte below 0x20 (or a 0, of those that are compared) borrows from its highest bit. What borrows from the
+		// byte behind may be taken for one more: that costs time, and nothing else.
+		return (w | (w - 0x20*ones) | (quote - ones) | (slash - ones) | (del - ones)) & highs
+	}
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if special(binary.LittleEndian.Uint64(s[i:])) != 0 {
+			return i
+		}
+	}
+	if i < len(s) {
+		var last [8]byte // the rest of it must be nothing special
+		binary.LittleEndian.PutUint64(last[:], '0'*ones)
+		if copy(last[:], s[i:]); special(binary.LittleEndian.Uint64(last[:])) != 0 {
+			return i
+		}
+	}
+	return len(s)
 }
 
 // appendToken writes a JSON number or string that was checked on its way in; only invalid UTF-8 is left to mend.

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"strconv"
@@ -96,6 +97,26 @@ func TestStampLeavesOutTimesThatNoCalendarHas(t *testing.T) {
 	for _, milli := range []int64{-1, math.MinInt64, math.MaxInt64, firstMilli - 1, lastMilli + 1} {
 		if got := s.append(nil, milli); string(got) != "null" {
 			t.Errorf("%d is written %s", milli, got)
+		}
+	}
+}
+
+func TestPlainTextIsWhatNeedsNoEscape(t *testing.T) {
+	for n := range 20 {
+		plain := bytes.Repeat([]byte("a ~"), 7)[:n]
+		if got := plainText(plain); got != n {
+			t.Errorf("plainText(%q) = %d", plain, got)
+		}
+		for at := range n {
+			for c := range 256 {
+				s := bytes.Clone(plain)
+				s[at] = byte(c)
+				special := c < 0x20 || c >= 0x7f || c == '"' || c == '\\'
+				got := plainText(s)
+				if special && (got > at || at-got >= 8) || !special && got != n && c != 0x20 && c != 0x21 {
+					t.Fatalf("plainText(%q) = %d", s, got)
+				}
+			}
 		}
 	}
 }
