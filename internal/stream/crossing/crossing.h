@@ -36,6 +36,7 @@ CROSSING_WEAK rd_kafka_topic_t *rd_kafka_topic_new(rd_kafka_t *rk, const char *t
 CROSSING_WEAK void rd_kafka_topic_destroy(rd_kafka_topic_t *rkt);
 CROSSING_WEAK int rd_kafka_produce(rd_kafka_topic_t *rkt, int32_t partition, int msgflags, void *payload, size_t len,
                                    const void *key, size_t keylen, void *msg_opaque);
+CROSSING_WEAK int rd_kafka_produce_batch(rd_kafka_topic_t *rkt, int32_t partition, int msgflags, rd_kafka_message_t *rkmessages, int message_cnt);
 CROSSING_WEAK int rd_kafka_producev(rd_kafka_t *rk, ...);
 CROSSING_WEAK int rd_kafka_last_error(void);
 CROSSING_WEAK const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *rk);
@@ -68,6 +69,7 @@ enum {
         CROSSING_EVENT_ERROR = 0x8,
         CROSSING_EVENT_STATS = 0x40,
         CROSSING_MSG_F_COPY = 0x2,
+        CROSSING_MSG_F_PARTITION = 0x8, // of each message, instead of the one given
         CROSSING_V_END = 0,
         CROSSING_V_RKT = 2,
         CROSSING_V_PARTITION = 3,

@@ -21,7 +21,7 @@ Check, then raise the versions in drift_test.go and borrow.go:
   1. kafka/handle.go: struct handle still keeps rk (*C.rd_kafka_t) and rkq (*C.rd_kafka_queue_t);
   2. kafka/event.go, eventPoll: it still handles the events that crossing.c handles, in the same way;
   3. kafka/producer.go, produce: still RD_KAFKA_MSG_F_COPY and a nil opaque, and reports without an opaque still go to Events;
-  4. the changes of librdkafka to rd_kafka_queue_poll, rd_kafka_event_* and rd_kafka_produce;
+  4. the changes of librdkafka to rd_kafka_queue_poll, rd_kafka_event_*, rd_kafka_produce and rd_kafka_produce_batch;
   5. rd_kafka_dr_msgq still asks the live configuration, for every batch, whether only failures are reported;
   6. the other tests of this package and of internal/stream.`
 
@@ -55,6 +55,7 @@ EQUAL(CROSSING_EVENT_FETCH, RD_KAFKA_EVENT_FETCH);
 EQUAL(CROSSING_EVENT_ERROR, RD_KAFKA_EVENT_ERROR);
 EQUAL(CROSSING_EVENT_STATS, RD_KAFKA_EVENT_STATS);
 EQUAL(CROSSING_MSG_F_COPY, RD_KAFKA_MSG_F_COPY);
+EQUAL(CROSSING_MSG_F_PARTITION, RD_KAFKA_MSG_F_PARTITION);
 EQUAL(CROSSING_V_END, RD_KAFKA_VTYPE_END);
 EQUAL(CROSSING_V_RKT, RD_KAFKA_VTYPE_RKT);
 EQUAL(CROSSING_V_PARTITION, RD_KAFKA_VTYPE_PARTITION);
