@@ -7,7 +7,7 @@ import (
 )
 
 // flight is a commit on its way to the broker. While the session is behind, it reads and
-// scores the next batch meanwhile; its results are sent only after the commit has landed,
+// scores meanwhile; the results are collected, and sent only after the commit has landed,
 // since a producer has one transaction at a time. So there is a flight, or a transaction
 // in hand, or neither, and never both.
 //
@@ -63,6 +63,27 @@ func (s *session) commit(ctx context.Context) {
 // with them, instead of waiting for one more commit.
 type rester interface{ rest() }
 
+// landed tells whether a commit that was on its way has an answer, which land takes without waiting.
+func (s *session) landed() bool { return len(s.flight.done) > 0 }
+
+// collector is a sink that takes results while a commit is on its way.
+type collector interface {
+	// collect keeps copies of records for the next transaction, or none of them if it has enough.
+	collect(records []outgoing) bool
+	// release sends them, in the transaction that has begun.
+	release(ctx context.Context) error
+}
+
+// collect leaves results to the sink if they would have to wait for a commit.
+func (s *session) collect() bool {
+	c, ok := s.snk.(collector)
+	if !ok || s.flight.done == nil || s.landed() || !c.collect(s.sends) {
+		return false
+	}
+	s.ahead = true
+	return true
+}
+
 // land waits for the commit that is on its way, if there is one, and takes it into the
 // books. If it failed, its transaction is in hand again, to be aborted.
 func (s *session) land(ctx context.Context) error {
@@ -80,21 +101,27 @@ func (s *session) land(ctx context.Context) error {
 		return fmt.Errorf("commit %s: %w", s.id(), err)
 	}
 	s.cost += (min(elapsed(start, s.Now()), s.TransactionTimeout) - s.cost) / 4
+	s.took += (min(f.took, s.TransactionTimeout) - s.took) / 4
 	s.committed(f.start.Add(f.took), f.next, f.txn, f.stamps)
 	s.print(f.printed)
 	return nil
 }
 
-// finish commits the transaction in hand and waits until it is committed.
+// finish commits all that was scored and waits until it is committed.
 func (s *session) finish(ctx context.Context) error {
 	if err := s.land(ctx); err != nil {
 		return err
+	}
+	if s.ahead {
+		if err := s.enter(ctx); err != nil {
+			return err
+		}
 	}
 	s.commit(ctx)
 	return s.land(ctx)
 }
 
-// enter makes sure that there is a transaction in hand.
+// enter makes sure that there is a transaction in hand, and that what was collected for it is sent.
 func (s *session) enter(ctx context.Context) error {
 	if s.inHand {
 		return nil
@@ -107,7 +134,11 @@ func (s *session) enter(ctx context.Context) error {
 	}
 	s.inHand = true
 	s.hand.holding(s.began)
-	return nil
+	if !s.ahead {
+		return nil
+	}
+	s.ahead = false
+	return s.sending(ctx, s.snk.(collector).release)
 }
 
 // holding notes that a transaction has begun.

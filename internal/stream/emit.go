@@ -111,13 +111,21 @@ func (s *session) reject(m *record.Message, reason record.Reason, detail string)
 }
 
 func (s *session) deliver(ctx context.Context) error {
+	if s.collect() {
+		return nil
+	}
 	if err := s.enter(ctx); err != nil {
 		return err
 	}
+	return s.sending(ctx, func(ctx context.Context) error { return s.snk.send(ctx, s.sends) })
+}
+
+// sending makes a call that sends results.
+func (s *session) sending(ctx context.Context, call func(context.Context) error) error {
 	// As with the commit, the end of ctx does not cut a batch in two.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.TransactionTimeout)
 	defer cancel()
-	if err := s.snk.send(ctx, s.sends); err != nil {
+	if err := call(ctx); err != nil {
 		return fmt.Errorf("send results of %s: %w", s.id(), err)
 	}
 	return nil

@@ -20,7 +20,8 @@ type producer struct {
 	from   *consumer
 	sizes  []int32          // partitions of each topic; 0: not written to
 	batch  *crossing.Sender // nil: the public calls
-	msg    kafka.Message    // of the public calls, reused: Produce copies it
+	next   ahead
+	msg    kafka.Message // of the public calls, reused: Produce copies it
 
 	sends  int  // of the transaction
 	handed bool // the client has records of the transaction; others wait in batch
@@ -86,9 +87,13 @@ func (s *producer) init(ctx context.Context) (err error) {
 	s.done = make(chan struct{})
 	go s.watch()
 	if s.from.batch != nil {
-		s.batch, err = crossing.NewSender(s.p, append([]string{s.Output, s.DeadLetters}, s.Forward...)...)
+		topics := append([]string{s.Output, s.DeadLetters}, s.Forward...)
+		s.batch, err = crossing.NewSender(s.p, topics...)
 		if err == nil {
 			err = s.batch.OnlyFailures()
+		}
+		if err == nil {
+			s.next.batch, err = crossing.NewSender(s.p, topics...)
 		}
 		if err != nil && !errors.Is(err, crossing.ErrUnsuitable) {
 			return err
@@ -151,15 +156,56 @@ func (s *producer) send(ctx context.Context, records []outgoing) error {
 			}
 			continue
 		}
-		s.batch.Add(int(r.to), r.partition%s.sizes[r.to], r.key, r.value)
-		for _, h := range r.headers {
-			s.batch.Header(h.key, h.value)
-		}
+		s.add(s.batch, r)
 		if s.due() || s.sends > 1 && i == len(records)-1 {
 			if err := s.handOver(ctx, s.batch.Send, s.wait); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// add has a record copied.
+func (s *producer) add(to *crossing.Sender, r *outgoing) {
+	to.Add(int(r.to), r.partition%s.sizes[r.to], r.key, r.value)
+	for _, h := range r.headers {
+		to.Header(h.key, h.value)
+	}
+}
+
+// ahead is what was collected for the next transaction. The commit that is on its way has the producer's batch to itself.
+type ahead struct {
+	batch   *crossing.Sender
+	sends   int
+	largest int64 // of its records
+}
+
+// enoughAhead is how many bytes are collected before scoring waits for the commit: some thousand predictions, and less than what a
+// Sender keeps the memory of.
+const enoughAhead = 640 << 10
+
+func (s *producer) collect(records []outgoing) bool {
+	a := &s.next
+	if a.batch == nil || a.batch.Bytes() >= enoughAhead {
+		return false
+	}
+	a.sends++
+	for i := range records {
+		r := &records[i]
+		a.largest = max(a.largest, int64(len(r.key)+len(r.value)))
+		s.add(a.batch, r)
+	}
+	return true
+}
+
+func (s *producer) release(ctx context.Context) error {
+	s.batch, s.next.batch = s.next.batch, s.batch
+	s.sends += s.next.sends
+	s.largest.Store(max(s.largest.Load(), s.next.largest))
+	s.next.sends, s.next.largest = 0, 0
+	if s.sends > 1 || s.due() {
+		return s.handOver(ctx, s.batch.Send, s.wait)
 	}
 	return nil
 }
@@ -234,8 +280,10 @@ func (s *producer) close() {
 		s.blind()
 		<-s.ended
 	}
-	if s.batch != nil {
-		s.batch.Close()
+	for _, b := range []*crossing.Sender{s.batch, s.next.batch} {
+		if b != nil {
+			b.Close()
+		}
 	}
 	if err := s.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking); err != nil {
 		s.Logger.Debug("purge producer", "error", err)

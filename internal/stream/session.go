@@ -12,7 +12,7 @@ import (
 
 // session is one pair of clients. Invariant: next is what a commit now would commit, and
 // everything between the loop's next and it has been sent, in the transaction in hand or in
-// the one whose commit is on its way.
+// the one whose commit is on its way, or was collected for the one after that.
 type session struct {
 	*Loop
 	src source
@@ -23,9 +23,11 @@ type session struct {
 	texts  []string // the same, as it is committed
 	end    []int64  // of each of Partitions, when the session opened
 	inHand bool     // a transaction is open
+	ahead  bool     // the sink has collected results for the next one
 	began  time.Time
 	cost   time.Duration // what the loop waits for a commit, smoothed
-	txn    Counts        // of the transaction in hand
+	took   time.Duration // what a commit takes, smoothed
+	txn    Counts        // of the transaction in hand, or of what was collected
 	flight flight
 
 	in      []record.Message
@@ -182,10 +184,15 @@ func (s *session) step(ctx context.Context) error {
 			return err
 		}
 	}
-	if !s.inHand && s.flight.done == nil {
+	if !s.inHand && !s.ahead && s.flight.done == nil {
 		return nil
 	}
 	idle := s.caughtUp(polled)
+	if s.ahead && (idle || len(in) == 0 || s.landed()) {
+		if err := s.enter(ctx); err != nil {
+			return err
+		}
+	}
 	if s.inHand && (idle || elapsed(s.began, s.Now()) >= s.deadline()) {
 		s.commit(ctx)
 	}
@@ -203,10 +210,10 @@ func (s *session) allowance() int {
 	return s.pace.allow(s.Now(), s.batch())
 }
 
-// take scores a batch and sends the results. The transaction begins when the first of them
-// are to be sent, which is after the commit that is on its way has landed.
+// take scores a batch and sends the results, or has them collected while a commit is on its way. The transaction
+// begins when the first of them are to be sent, which is after that commit has landed.
 func (s *session) take(ctx context.Context, in []record.Message) error {
-	if !s.inHand {
+	if !s.inHand && !s.ahead {
 		s.began = s.Now()
 	}
 	s.forgo(in)
@@ -226,9 +233,28 @@ func (s *session) take(ctx context.Context, in []record.Message) error {
 }
 
 // deadline is the age at which a transaction is committed. Commits that became slow are
-// made less often, so that they take no more than a quarter of the time.
+// made less often, so that the loop waits for them no more than a quarter of the time. While it is far behind, transactions last
+// twice as long as a commit takes, too: a commit costs the broker the same for many records as for few, and
+// its CPU is what a loop that catches up lacks.
 func (s *session) deadline() time.Duration {
-	return min(max(s.CommitInterval, 3*s.cost), s.TransactionTimeout/4)
+	age := max(s.CommitInterval, 3*s.cost)
+	if s.backlog() > farBehind*int64(s.MaxBatch) {
+		age = max(age, min(2*s.took, longestAge))
+	}
+	return min(age, s.TransactionTimeout/4)
+}
+
+const (
+	farBehind  = 4 // batches. A loop that keeps up with half of what it can do is behind by one while it commits.
+	longestAge = 500 * time.Millisecond
+)
+
+// backlog is how many records the log holds beyond those that were scored, by the ends as noted last.
+func (s *session) backlog() (n int64) {
+	for i, end := range s.ends {
+		n += max(0, end-s.next[i])
+	}
+	return n
 }
 
 // caughtUp tells whether waiting for more records before a commit would be for nothing:
@@ -238,11 +264,7 @@ func (s *session) caughtUp(polled int) bool {
 		return false
 	}
 	s.look()
-	behind := int64(0)
-	for i, end := range s.ends {
-		behind += max(0, end-s.next[i])
-	}
-	return behind <= int64(s.MaxBatch)/4
+	return s.backlog() <= int64(s.MaxBatch)/4
 }
 
 // look notes the ends of the log as fetched last. Before its first fetch of a partition
