@@ -62,28 +62,36 @@ func readStat(path string) (used time.Duration, name string, err error) {
 	return used, string(text[open+1 : end]), nil
 }
 
-// machineTime is the processor time that all cores together were busy, since they started.
-func machineTime() (time.Duration, error) {
+// machineTime is the processor time that all cores together were busy, since they started. stolen is the part of it in which
+// the host of a virtual machine ran something else, while there was something to run here.
+func machineTime() (busy, stolen time.Duration, err error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
-		return 0, fmt.Errorf("read processor time: %w (this benchmark needs Linux)", err)
+		return 0, 0, fmt.Errorf("read processor time: %w (this benchmark needs Linux)", err)
 	}
 	line, _, _ := strings.Cut(string(text), "\n")
 	fields := strings.Fields(line) // cpu user nice system idle iowait irq softirq steal ...
 	if len(fields) < 9 {
-		return 0, fmt.Errorf("read processor time: /proc/stat begins with %q", line)
+		return 0, 0, fmt.Errorf("read processor time: /proc/stat begins with %q", line)
 	}
-	busy := time.Duration(0)
 	for i, field := range fields[1:9] {
 		ticks, err := strconv.ParseInt(field, 10, 64)
 		if err != nil {
-			return 0, fmt.Errorf("read processor time of the machine: %w", err)
+			return 0, 0, fmt.Errorf("read processor time of the machine: %w", err)
 		}
 		if i != 3 && i != 4 {
 			busy += time.Duration(ticks) * tick
 		}
+		if i == 7 {
+			stolen = time.Duration(ticks) * tick
+		}
 	}
-	return busy, nil
+	return busy, stolen, nil
+}
+
+func busy() (time.Duration, error) {
+	all, _, err := machineTime()
+	return all, err
 }
 
 // sampler notes processor time over time, so that the part of any span can be told

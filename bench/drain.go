@@ -49,7 +49,7 @@ func (s *stage) drain(ctx context.Context, p job.StreamPlan, start func() (*chil
 	if err != nil {
 		return d, nil, nil, err
 	}
-	samplers := []*sampler{sampleProcess(c.pid()), sample("the machine", machineTime)}
+	samplers := []*sampler{sampleProcess(c.pid()), sample("the machine", busy)}
 	if s.broker > 0 {
 		samplers = append(samplers, sampleProcess(s.broker))
 	}

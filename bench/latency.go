@@ -64,7 +64,7 @@ func (t *trial) latency(ctx context.Context, o latencyOptions) error {
 		return err
 	}
 	defer r.close()
-	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", machineTime)}
+	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", busy)}
 	t.bench.say("sending %.0f messages a second, for %v and longer, and for %v", o.rate, o.warmup, o.lasts)
 	g := newGenerator(o, t.messages, t.warmed(ctx, o.warmup))
 	sent := make(chan error, 1)

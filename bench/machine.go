@@ -18,11 +18,22 @@ import (
 
 // conditions are what the machine adds to every figure.
 type conditions struct {
-	load string
-	turn time.Duration
+	load   string
+	turn   time.Duration
+	stolen time.Duration // processor time, so far
+	at     time.Time
 }
 
-func conditionsNow() conditions { return conditions{load(), threadTurn()} }
+func conditionsNow() conditions {
+	_, stolen, _ := machineTime() // who needs to know it fails by its own call
+	return conditions{load(), threadTurn(), stolen, time.Now()}
+}
+
+// stolenSince is how many cores the host kept from what wanted to run here. It may be half of them for minutes, and then
+// no figure tells anything of what was measured.
+func (c conditions) stolenSince(before conditions) float64 {
+	return float64(c.stolen-before.stolen) / float64(c.at.Sub(before.at))
+}
 
 // machine is what stands beside every figure. The conditions are read again at the end, so that
 // a run that was disturbed shows it.
@@ -36,6 +47,7 @@ func (b *bench) machine(before conditions) settings {
 		{"load_after", after.load},
 		{"thread_turn_before_us", micros(before.turn)},
 		{"thread_turn_after_us", micros(after.turn)},
+		{"stolen_cores", math.Round(after.stolenSince(before)*100) / 100},
 		{"go", runtime.Version()},
 		{"commit", b.commit},
 	}

@@ -34,7 +34,7 @@ func (b *bench) streamTown(ctx context.Context, o streamOptions) error {
 	if err := t.listen(ctx); err != nil {
 		return err
 	}
-	process, machine := sampleProcess(t.worker.pid()), sample("the machine", machineTime)
+	process, machine := sampleProcess(t.worker.pid()), sample("the machine", busy)
 	began, err := t.infer(ctx)
 	if err != nil {
 		return err
