@@ -119,7 +119,7 @@ func segment(ctx workflow.Context, lease job.Lease, lasts time.Duration, summary
 		TaskQueue:              lease.Queue,
 		ScheduleToStartTimeout: 2 * time.Second,
 		StartToCloseTimeout:    lasts + drain,
-		HeartbeatTimeout:       2 * time.Second,
+		HeartbeatTimeout:       1500 * time.Millisecond,
 		WaitForCancellation:    true,
 		RetryPolicy:            once(),
 		Summary:                summary,
