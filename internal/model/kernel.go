@@ -25,7 +25,8 @@ type tile struct {
 const (
 	tileRows     = 6
 	panelColumns = 16
-	widePanels   = 4 // how many panels a kernel's wide form takes at once
+	pairPanels   = 2 // how many panels a kernel's form for pairs takes at once
+	widePanels   = 4 // and its wide form
 )
 
 // A kernel is one way to compute what training and scoring spend their time on. All that use fused multiply-adds agree to the
@@ -33,7 +34,8 @@ const (
 type kernel struct {
 	name   string
 	narrow func(t *tile) // one panel
-	wide   func(t *tile) // four panels; nil for none
+	pair   func(t *tile) // two panels; nil for none
+	wide   func(t *tile) // four panels; nil where there is no pair
 	vectors
 }
 
@@ -64,8 +66,12 @@ func (k *kernel) product(t *tile, rows, columns int) {
 	a, b, start, out := t.a, t.b, t.start, t.out
 	for column := 0; column < columns; {
 		panels, run := 1, k.narrow
-		if k.wide != nil && columns-column >= widePanels*panelColumns {
+		switch left := (columns - column) / panelColumns; {
+		case k.pair == nil:
+		case left >= widePanels:
 			panels, run = widePanels, k.wide
+		case left >= pairPanels:
+			panels, run = pairPanels, k.pair
 		}
 		t.b, t.start = b[column/panelColumns*t.bPanel:], start[column:]
 		for r := 0; r < rows; r += tileRows {

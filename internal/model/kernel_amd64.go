@@ -16,7 +16,7 @@ func kernels() []*kernel {
 		}}
 		if cpu.X86.HasAVX512F {
 			wide := *vector
-			wide.name, wide.wide = "avx512", avx512Tile
+			wide.name, wide.pair, wide.wide = "avx512", avx512Pair, avx512Tile
 			all = append(all, &wide)
 		}
 		all = append(all, vector)
@@ -35,6 +35,11 @@ func (t *tile) check(panels int) {
 func avx2Tile(t *tile) {
 	t.check(1)
 	tileAVX2(t)
+}
+
+func avx512Pair(t *tile) {
+	t.check(pairPanels)
+	tilePairAVX512(t)
 }
 
 func avx512Tile(t *tile) {
@@ -123,6 +128,9 @@ func avx2Adam(params, gradient, first, second []float32, s adamScales) {
 
 //go:noescape
 func tileAVX2(t *tile)
+
+//go:noescape
+func tilePairAVX512(t *tile)
 
 //go:noescape
 func tileAVX512(t *tile)

@@ -2,9 +2,10 @@
 
 #include "textflag.h"
 
-// The two tile kernels take the same argument and differ in the width of the registers. Twelve accumulators of 8 lanes hold the
-// 6 x 16 outputs of one panel, twenty-four of 16 lanes the 6 x 64 of four. A step loads the weights of one input once, and
-// multiplies them into all six rows; that many independent chains hide the latency of the fused multiply-add.
+// The three tile kernels take the same argument and differ in the width of the registers and their number. Twelve accumulators of 8
+// lanes hold the 6 x 16 outputs of one panel, twelve of 16 lanes the 6 x 32 of two, twenty-four the 6 x 64 of four. A step loads the
+// weights of one input once, and multiplies them into all six rows; that many independent chains hide the latency of the fused
+// multiply-add.
 //
 //	SI, R10  rows 0 and 3 of a, so that each row is one addressing mode away     R8  bytes from row to row     R12  from step to step
 //	DI, R13  panels 0 and 3 of b                                                R11 bytes from panel to panel  R14  from step to step
@@ -245,5 +246,86 @@ step:
 	VMOVUPS Z22, 128(DX)
 	VMAXPS Z29, Z23, Z23
 	VMOVUPS Z23, 192(DX)
+	VZEROUPPER
+	RET
+
+// func tilePairAVX512(t *tile)
+TEXT ·tilePairAVX512(SB), NOSPLIT, $0-8
+	LOAD_TILE
+	VBROADCASTSS 152(AX), Z29
+	VMOVUPS (BX), Z0
+	VMOVUPS 64(BX), Z1
+	ADDQ R15, BX
+	VMOVUPS (BX), Z2
+	VMOVUPS 64(BX), Z3
+	ADDQ R15, BX
+	VMOVUPS (BX), Z4
+	VMOVUPS 64(BX), Z5
+	ADDQ R15, BX
+	VMOVUPS (BX), Z6
+	VMOVUPS 64(BX), Z7
+	ADDQ R15, BX
+	VMOVUPS (BX), Z8
+	VMOVUPS 64(BX), Z9
+	ADDQ R15, BX
+	VMOVUPS (BX), Z10
+	VMOVUPS 64(BX), Z11
+
+step:
+	VMOVUPS (DI), Z24
+	VMOVUPS (DI)(R11*1), Z25
+	VBROADCASTSS (SI), Z28
+	VFMADD231PS Z24, Z28, Z0
+	VFMADD231PS Z25, Z28, Z1
+	VBROADCASTSS (SI)(R8*1), Z28
+	VFMADD231PS Z24, Z28, Z2
+	VFMADD231PS Z25, Z28, Z3
+	VBROADCASTSS (SI)(R8*2), Z28
+	VFMADD231PS Z24, Z28, Z4
+	VFMADD231PS Z25, Z28, Z5
+	VBROADCASTSS (R10), Z28
+	VFMADD231PS Z24, Z28, Z6
+	VFMADD231PS Z25, Z28, Z7
+	VBROADCASTSS (R10)(R8*1), Z28
+	VFMADD231PS Z24, Z28, Z8
+	VFMADD231PS Z25, Z28, Z9
+	VBROADCASTSS (R10)(R8*2), Z28
+	VFMADD231PS Z24, Z28, Z10
+	VFMADD231PS Z25, Z28, Z11
+	ADDQ R12, SI
+	ADDQ R12, R10
+	ADDQ R14, DI
+	DECQ CX
+	JNZ  step
+
+	VMAXPS Z29, Z0, Z0
+	VMOVUPS Z0, (DX)
+	VMAXPS Z29, Z1, Z1
+	VMOVUPS Z1, 64(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z2, Z2
+	VMOVUPS Z2, (DX)
+	VMAXPS Z29, Z3, Z3
+	VMOVUPS Z3, 64(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z4, Z4
+	VMOVUPS Z4, (DX)
+	VMAXPS Z29, Z5, Z5
+	VMOVUPS Z5, 64(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z6, Z6
+	VMOVUPS Z6, (DX)
+	VMAXPS Z29, Z7, Z7
+	VMOVUPS Z7, 64(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z8, Z8
+	VMOVUPS Z8, (DX)
+	VMAXPS Z29, Z9, Z9
+	VMOVUPS Z9, 64(DX)
+	ADDQ R9, DX
+	VMAXPS Z29, Z10, Z10
+	VMOVUPS Z10, (DX)
+	VMAXPS Z29, Z11, Z11
+	VMOVUPS Z11, 64(DX)
 	VZEROUPPER
 	RET

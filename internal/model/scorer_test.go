@@ -86,7 +86,7 @@ func TestScorerGivesARowTheSameBitsInAnyBatchAndPosition(t *testing.T) {
 func TestKernelsAgree(t *testing.T) {
 	x := randomRows(500, 29)
 	models := map[string]*Model{"bins": binned(3, 7), "many bins": binned(1, 16)}
-	for _, hidden := range [][]int{nil, {64, 64}, {1}, {17, 16, 15}, {130}} {
+	for _, hidden := range [][]int{nil, {64, 64}, {1}, {17, 16, 15}, {130}, {100}} {
 		models[fmt.Sprint(hidden)] = untrained(29, 3, hidden...)
 	}
 	for name, m := range models {
