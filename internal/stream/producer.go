@@ -181,9 +181,9 @@ type ahead struct {
 	largest int64 // of its records
 }
 
-// enoughAhead is how many bytes are collected before scoring waits for the commit: some thousand predictions, and less than what a
+// enoughAhead is how many bytes are collected before scoring waits for the commit: ten thousand predictions, and less than what a
 // Sender keeps the memory of.
-const enoughAhead = 640 << 10
+const enoughAhead = 1280 << 10
 
 func (s *producer) collect(records []outgoing) bool {
 	a := &s.next

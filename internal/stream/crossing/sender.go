@@ -137,7 +137,7 @@ func (s *Sender) OnlyFailures() error {
 // Forget drops what was added, and memory beyond what batches usually need.
 func (s *Sender) Forget() {
 	s.records, s.headers, s.taken = s.records[:0], s.headers[:0], 0
-	if cap(s.bytes) > 8*keptBytes {
+	if cap(s.bytes) > 16*keptBytes {
 		s.bytes = make([]byte, 0, keptBytes)
 	}
 	s.bytes = s.bytes[:0]
