@@ -75,12 +75,14 @@ func number(b []byte, i int) (v float64, end int, ok bool) {
 		return slowNumber(b[start:i]), i, true // the mantissa overflowed
 	}
 	switch {
-	case exponent <= 0 && exponent >= -27:
-		v = quotient(mantissa, -exponent)
 	case mantissa == 0:
 		v = 0
+	case mantissa <= 1<<53 && exponent <= 0 && exponent >= -22:
+		v = float64(mantissa) / powersOfTen[-exponent]
 	case mantissa <= 1<<53 && exponent > 0 && exponent <= 22:
 		v = float64(mantissa) * powersOfTen[exponent]
+	case exponent <= 0 && exponent >= -27:
+		v = quotient(mantissa, -exponent)
 	default:
 		return slowNumber(b[start:i]), i, true
 	}
