@@ -89,6 +89,7 @@ func machineTime() (busy, stolen time.Duration, err error) {
 	return busy, stolen, nil
 }
 
+// busy is the first part of machineTime, for a sampler.
 func busy() (time.Duration, error) {
 	all, _, err := machineTime()
 	return all, err
