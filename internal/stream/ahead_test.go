@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"sync"
 	"testing"
-	"time"
 )
 
 // collecting is a slow wire whose sink takes results ahead, and whose commits return only after two batches more have been
@@ -101,28 +100,7 @@ func TestResultsAreCollectedWhileACommitIsOnItsWay(t *testing.T) {
 			w := &collecting{room: test.room}
 			w.fail = test.fail
 			w.scored = sync.NewCond(&w.mu)
-			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-			defer stop()
-			clock := time.Unix(1e9, 0)
-			l, err := NewLoop(Options{
-				Kafka: Kafka{Brokers: "memory"}, Pipeline: "p", Topic: "in", Output: "out", Partitions: []int32{0}, MaxBatch: slowBatch,
-				Now:              func() time.Time { clock = clock.Add(time.Minute); return clock }, // a commit is always due
-				ProgressInterval: time.Millisecond,
-				StillOwner:       func(context.Context) bool { return true },
-				Progress: func(p Progress) {
-					if p.Partitions[0].Next == slowBatch*slowBatches {
-						stop()
-					}
-				},
-			}, w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.wire = w
-			l.sleep = func(context.Context, time.Duration) {}
-			if c, err := l.Run(ctx); err != nil || c.DeadLetters != slowBatch*slowBatches {
-				t.Fatalf("ended with %+v, %v", c, err)
-			}
+			runOverlapping(t, w, w)
 			want := make([]int64, slowBatch*slowBatches)
 			for i := range want {
 				want[i] = int64(i)

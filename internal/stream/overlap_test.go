@@ -145,30 +145,37 @@ func TestNextBatchIsScoredWhileACommitIsOnItsWay(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := &slow{fail: test.fail}
 			w.scored = sync.NewCond(&w.mu)
-			ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
-			defer stop()
-			clock := time.Unix(1e9, 0)
-			l, err := NewLoop(Options{
-				Kafka: Kafka{Brokers: "memory"}, Pipeline: "p", Topic: "in", Output: "out", Partitions: []int32{0}, MaxBatch: slowBatch,
-				Now:              func() time.Time { clock = clock.Add(time.Minute); return clock }, // a commit is always due
-				ProgressInterval: time.Millisecond,
-				Progress: func(p Progress) {
-					if p.Partitions[0].Next == slowBatch*slowBatches {
-						stop()
-					}
-				},
-			}, w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			l.wire = w
-			l.sleep = func(context.Context, time.Duration) {}
-			if c, err := l.Run(ctx); err != nil || c.DeadLetters != slowBatch*slowBatches {
-				t.Fatalf("ended with %+v, %v", c, err)
-			}
+			runOverlapping(t, w, w)
 			if !slices.Equal(w.calls, test.want) {
 				t.Errorf("calls\n%q, want\n%q", w.calls, test.want)
 			}
 		})
+	}
+}
+
+// runOverlapping runs a loop over a slow wire until everything is committed.
+func runOverlapping(t *testing.T, w wire, p Processor) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+	defer stop()
+	clock := time.Unix(1e9, 0)
+	l, err := NewLoop(Options{
+		Kafka: Kafka{Brokers: "memory"}, Pipeline: "p", Topic: "in", Output: "out", Partitions: []int32{0}, MaxBatch: slowBatch,
+		Now:              func() time.Time { clock = clock.Add(time.Minute); return clock }, // a commit is always due
+		ProgressInterval: time.Millisecond,
+		StillOwner:       func(context.Context) bool { return true },
+		Progress: func(p Progress) {
+			if p.Partitions[0].Next == slowBatch*slowBatches {
+				stop()
+			}
+		},
+	}, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.wire = w
+	l.sleep = func(context.Context, time.Duration) {}
+	if c, err := l.Run(ctx); err != nil || c.DeadLetters != slowBatch*slowBatches {
+		t.Fatalf("ended with %+v, %v", c, err)
 	}
 }
