@@ -84,8 +84,9 @@ func TestStatefulStreamIsThatOfTrainingThroughKills(t *testing.T) {
 	sent := sending.acknowledged()
 	w.settled("transactions", 2*time.Minute)
 	order := w.audited("transactions", sent, 1)
-	// A label that comes to its stage after its delay, since a machine was busy, is not known in time.
-	if order.Skipped != "" || order.Compared != sent || order.Different > sent/1000 {
+	// A label that comes to its stage after its delay, since a machine was busy, is not known in time. At this speed one second is half a day:
+	// labels that all come a second late change 0.3 % of these payments, and labels that never come 3.5 %.
+	if order.Skipped != "" || order.Compared != sent || order.Different > sent/100 {
 		t.Errorf("compared with training: %+v", order)
 	}
 	w.must(nil, "stop", "transactions", "--reason", "the test is over")
