@@ -60,7 +60,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		return nil, nil, err
 	}
 	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
-	return src, &producer{confluent: w, config: config, from: src, settle: settling{wait: settleFirst}, barrier: make(chan chan struct{})}, nil
+	return src, &producer{confluent: w, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}, nil
 }
 
 func (w *confluent) overlaps() bool { return true }

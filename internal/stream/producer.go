@@ -21,7 +21,8 @@ type producer struct {
 	sizes  []int32          // partitions of each topic; 0: not written to
 	batch  *crossing.Sender // nil: the public calls
 	next   ahead
-	msg    kafka.Message // of the public calls, reused: Produce copies it
+	entry  *crossing.Entry // nil: small transactions send their records after their offsets
+	msg    kafka.Message   // of the public calls, reused: Produce copies it
 
 	sends  int  // of the transaction
 	handed bool // the client has records of the transaction; others wait in batch
@@ -95,6 +96,9 @@ func (s *producer) init(ctx context.Context) (err error) {
 		if err == nil {
 			s.next.batch, err = crossing.NewSender(s.p, topics...)
 		}
+		if err == nil && s.Delivery == ExactlyOnce {
+			s.entry, err = crossing.NewEntry(s.p)
+		}
 		if err != nil && !errors.Is(err, crossing.ErrUnsuitable) {
 			return err
 		}
@@ -141,7 +145,7 @@ func (s *producer) begin() error {
 }
 
 // rest waits until the next transaction is likely to be let in.
-func (s *producer) rest() { s.settle.pause(readySoon) }
+func (s *producer) rest() { s.settle.pause(s.settle.soon) }
 
 // send collects the records, and hands them over in as few crossings into C as their bytes
 // allow. Those of a transaction that is sent at once, and is small, are left to the commit.
@@ -284,6 +288,9 @@ func (s *producer) close() {
 		if b != nil {
 			b.Close()
 		}
+	}
+	if s.entry != nil {
+		s.entry.Close()
 	}
 	if err := s.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking); err != nil {
 		s.Logger.Debug("purge producer", "error", err)

@@ -59,18 +59,46 @@ func (s *producer) commitLarge(ctx context.Context, offsets func(context.Context
 
 // commitSmall is for a transaction whose records wait here. Its offsets go first: if the
 // broker is not ready for the transaction, they are asked for again after 1 ms, and then after 2, where
-// records would be after 20.
+// records would be after 20. As soon as it is ready, the records follow, while the offsets are on their way.
 func (s *producer) commitSmall(ctx context.Context, offsets func(context.Context) error) error {
-	if err := s.again(ctx, offsets); err != nil {
+	join := s.follow(ctx)
+	err := s.again(ctx, offsets)
+	following := join()
+	if err != nil {
 		return s.sized(s.cause(err))
+	}
+	if following != nil {
+		return following
 	}
 	s.handed = true // the broker is ready
 	if err := s.handOverRest(ctx); err != nil {
 		return err
 	}
-	err := s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
+	err = s.again(ctx, func(ctx context.Context) error { return s.p.CommitTransaction(ctx) })
 	s.settle.from = time.Now()
 	return s.sized(s.cause(err))
+}
+
+// follow hands the records over when the broker lets the transaction in, in a goroutine beside the one that sends the offsets. That
+// one calls join when the offsets have an answer.
+func (s *producer) follow(ctx context.Context) (join func() error) {
+	if s.entry == nil || s.batch.Bytes() == 0 {
+		return func() error { return nil }
+	}
+	s.entry.Begin()
+	done := make(chan error, 1)
+	go func() {
+		if !s.entry.Wait() {
+			done <- nil
+			return
+		}
+		s.handed = true
+		done <- s.handOverRest(ctx)
+	}()
+	return func() error {
+		s.settle.asked(s.entry.End())
+		return <-done
+	}
 }
 
 // handOverRest hands over what send has left.

@@ -14,7 +14,8 @@ import "time"
 // machine is busy, and nothing is learned.
 type settling struct {
 	wait time.Duration
-	from time.Time // when the last commit returned
+	soon time.Duration // of small transactions, see asked
+	from time.Time     // when the last commit returned
 }
 
 const (
@@ -46,8 +47,21 @@ func (s *settling) committed(offsets, rest time.Duration) {
 	}
 }
 
-// readySoon is how long after a commit records are read again, while the loop keeps up. Those
-// that come meanwhile go with those that came before, instead of waiting for one more commit.
-// It need not be long enough for the broker: the offsets of a small transaction go first, and
-// are asked for again.
-const readySoon = 400 * time.Microsecond
+// soon is how long after a commit records are read again, while the loop keeps up. Those that come meanwhile go with those
+// that came before, instead of waiting for one more commit. It need not be long enough for the broker: the offsets of a small
+// transaction go first, and are asked for again. But each time costs the broker a request, and the transaction a millisecond
+// or two; so where many are refused it grows, until it is one in five.
+const (
+	soonLeast  = 400 * time.Microsecond
+	soonMost   = 1500 * time.Microsecond
+	soonLonger = 80 * time.Microsecond
+)
+
+// asked notes how often a small transaction asked to be let in.
+func (s *settling) asked(times int) {
+	if times > 1 {
+		s.soon = min(s.soon+soonLonger, soonMost)
+	} else {
+		s.soon = max(s.soon-soonLonger/4, soonLeast)
+	}
+}

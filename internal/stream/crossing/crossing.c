@@ -23,7 +23,8 @@ const char *crossing_missing(void) {
             NEEDED(rd_kafka_headers_new),   NEEDED(rd_kafka_headers_destroy),
             NEEDED(rd_kafka_header_add),    NEEDED(rd_kafka_event_stats),
             NEEDED(rd_kafka_flush),         NEEDED(rd_kafka_conf),
-            NEEDED(rd_kafka_conf_set),
+            NEEDED(rd_kafka_conf_set),      NEEDED(rd_kafka_conf_interceptor_add_on_new),
+            NEEDED(rd_kafka_interceptor_add_on_request_sent),
         };
         for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
                 if (!needed[i].function)
@@ -170,7 +171,7 @@ static int32_t together(crossing_sender *s, char *bytes, const crossing_outgoing
         return n;
 }
 
-int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n, const crossing_header *h) {
+static int32_t hand_over(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n, const crossing_header *h) {
         s->code = 0;
         for (int32_t i = 0, run; i < n; i += run) {
                 for (run = 0; run < TOGETHER && i + run < n && plain(r + i + run) && r[i + run].topic == r[i].topic; run++)
@@ -191,6 +192,13 @@ int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *
                         return i;
         }
         return n;
+}
+
+int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n, const crossing_header *h) {
+        crossing_hold();
+        int32_t taken = hand_over(s, bytes, r, n, h);
+        s->registered = crossing_register(s->rk);
+        return taken;
 }
 
 int crossing_only_failures(rd_kafka_t *rk) {

@@ -47,6 +47,16 @@ CROSSING_WEAK void rd_kafka_headers_destroy(rd_kafka_headers_t *hdrs);
 CROSSING_WEAK int rd_kafka_header_add(rd_kafka_headers_t *hdrs, const char *name, ssize_t name_size,
                                       const void *value, ssize_t value_size);
 
+CROSSING_WEAK int rd_kafka_conf_interceptor_add_on_new(rd_kafka_conf_t *conf, const char *ic_name,
+                                                       int (*on_new)(rd_kafka_t *rk, const rd_kafka_conf_t *conf, void *ic_opaque,
+                                                                     char *errstr, size_t errstr_size),
+                                                       void *ic_opaque);
+CROSSING_WEAK int rd_kafka_interceptor_add_on_request_sent(rd_kafka_t *rk, const char *ic_name,
+                                                           int (*on_request_sent)(rd_kafka_t *rk, int sockfd, const char *brokername,
+                                                                                  int32_t brokerid, int16_t ApiKey, int16_t ApiVersion,
+                                                                                  int32_t CorrId, size_t size, void *ic_opaque),
+                                                           void *ic_opaque);
+
 // rd_kafka_message_timestamp's second parameter points to an enumeration without negative
 // values, which is unsigned.
 CROSSING_WEAK int64_t rd_kafka_message_timestamp(const rd_kafka_message_t *rkmessage, unsigned *tstype);
@@ -65,6 +75,7 @@ struct crossing_message {
 };
 
 enum {
+        CROSSING_PRODUCER = 0,
         CROSSING_EVENT_FETCH = 0x2,
         CROSSING_EVENT_ERROR = 0x8,
         CROSSING_EVENT_STATS = 0x40,
@@ -130,7 +141,8 @@ enum { CROSSING_TOPICS = 8 };
 typedef struct {
         rd_kafka_t *rk;
         rd_kafka_topic_t *topics[CROSSING_TOPICS];
-        int32_t code; // why the last record was refused, 0 if it was not
+        int32_t code;       // why the last record was refused, 0 if it was not
+        int32_t registered; // the last records brought partitions that were new to their transaction
 } crossing_sender;
 
 // crossing_send hands records over, in order, up to the first that is refused. It answers
@@ -139,5 +151,26 @@ int32_t crossing_send(crossing_sender *s, char *bytes, const crossing_outgoing *
 
 // crossing_only_failures sets delivery.report.only.error of a client that runs. 0: done.
 int crossing_only_failures(rd_kafka_t *rk);
+
+// crossing_hold is called before records are handed over, and crossing_register behind them: it has the partitions that are new
+// to their transaction registered at once, by one request. It answers whether there were any.
+void crossing_hold(void);
+int crossing_register(rd_kafka_t *rk);
+
+// crossing_entry is where a goroutine waits until the broker has let a transaction of one producer in.
+typedef struct crossing_entry {
+        rd_kafka_t *rk;
+        struct crossing_entry *next;
+        int32_t asked; // so often, since it was told to begin
+        int32_t in;    // the broker has let it in
+        int32_t ended; // nobody should wait any longer
+} crossing_entry;
+
+// crossing_entry_open begins to listen to a producer. It answers 0 if that can be heard.
+int crossing_entry_open(crossing_entry *e);
+void crossing_entry_begin(crossing_entry *e);
+int crossing_entry_wait(crossing_entry *e); // 1: it was let in
+int crossing_entry_end(crossing_entry *e);  // how often it was asked
+void crossing_entry_close(crossing_entry *e);
 
 #endif

@@ -13,10 +13,13 @@
 //     those that it was made for. The caller then uses the client's own calls.
 //   - Polled records point into the library's memory (zero copy) and stay valid until the
 //     next Poll or Close. Errors that come between records are handed on in their place.
+//   - Partitions that are new to a transaction are registered as soon as Send has handed its records over, by one request; the
+//     client alone waits a millisecond for more. An Entry tells when the broker has let a transaction in. Both need calls of the
+//     client to be handed to this package by the linker (--wrap); records cross without that, too.
 //   - Sent records are copied before Send returns. They keep their order: the first one
 //     that is refused ends the call, and Send says how many were taken.
 //
-// Neither type may be used by two goroutines at once, and both must be closed before the
+// No Poller or Sender may be used by two goroutines at once, and all must be closed before the
 // client is.
 //
 //	poller, err := crossing.NewPoller(consumer)

@@ -23,7 +23,11 @@ Check, then raise the versions in drift_test.go and borrow.go:
   3. kafka/producer.go, produce: still RD_KAFKA_MSG_F_COPY and a nil opaque, and reports without an opaque still go to Events;
   4. the changes of librdkafka to rd_kafka_queue_poll, rd_kafka_event_*, rd_kafka_produce and rd_kafka_produce_batch;
   5. rd_kafka_dr_msgq still asks the live configuration, for every batch, whether only failures are reported;
-  6. the other tests of this package and of internal/stream.`
+  6. kafka/producer.go, NewProducer, still calls rd_kafka_new, and rdkafka_transport.c the interceptors of a request that was written;
+  7. rd_kafka_txn_add_partition still calls rd_kafka_txn_schedule_register_partitions, from another file than that is in (or the linker
+     does not hand the call to entry.c), and there 0 still means at once; rd_kafka_txn_handle_AddOffsetsToTxn still sends
+     TxnOffsetCommit only if there was no error;
+  8. the other tests of this package and of internal/stream.`
 
 // list answers a field of the client's module.
 func list(t *testing.T, format string) string {
@@ -51,6 +55,8 @@ const assertions = `
 SAME(err); SAME(rkt); SAME(partition); SAME(payload); SAME(len); SAME(key); SAME(key_len); SAME(offset); SAME(_private);
 _Static_assert(sizeof(struct crossing_message) == sizeof(rd_kafka_message_t), "size of a message");
 #define EQUAL(a, b) _Static_assert((int)(a) == (int)(b), #a)
+rd_kafka_t *rd_kafka_new(unsigned type, rd_kafka_conf_t *conf, char *errstr, size_t errstr_size);
+EQUAL(CROSSING_PRODUCER, RD_KAFKA_PRODUCER);
 EQUAL(CROSSING_EVENT_FETCH, RD_KAFKA_EVENT_FETCH);
 EQUAL(CROSSING_EVENT_ERROR, RD_KAFKA_EVENT_ERROR);
 EQUAL(CROSSING_EVENT_STATS, RD_KAFKA_EVENT_STATS);
