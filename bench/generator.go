@@ -36,16 +36,12 @@ func (g *generator) due(n int64) time.Time {
 	return g.begin.Add(time.Duration(float64(n) / g.rate * float64(time.Second)))
 }
 
-// generatorTick is the least time between two batches. Messages that fall due within it are
-// handed over together, late by half of it on average, which counts.
-const generatorTick = 500 * time.Microsecond
-
-// send hands over what is due, in as few crossings into C as that takes: at high rates the
-// generator must leave the machine to those that are measured.
+// send lets messages gather that fall due within the linger, and hands them over together: at any rate the generator must leave the
+// machine to those that are measured. The client's own linger would wake its thread for each partition at another moment.
 func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) error {
 	fail := func(err error) error { return fmt.Errorf("send to %s: %w", topic, err) }
 	p, err := kafka.NewProducer(clientOf(k, "generator", kafka.ConfigMap{
-		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": int(g.linger.Milliseconds()), "batch.num.messages": 10000,
+		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 0, "batch.num.messages": 10000,
 		"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1 << 20, "go.delivery.reports": false,
 	}))
 	if err != nil {
@@ -67,7 +63,7 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 	key, value := make([]byte, 36), []byte(nil)
 	for n := int64(0); g.more(n); {
 		if wait := time.Until(g.due(n)); wait > 0 {
-			if err := sleep(ctx, max(wait, generatorTick)); err != nil {
+			if err := sleep(ctx, max(wait, g.linger)); err != nil {
 				return fail(err)
 			}
 		}

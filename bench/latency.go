@@ -25,7 +25,7 @@ func (b *bench) latencyOptions(args []string) (o latencyOptions, err error) {
 	flags.Float64Var(&o.rate, "rate", 1000, "messages per second")
 	seconds := flags.Float64("seconds", 30, "how long is measured")
 	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long is sent before that, at least: until the compilers of a broker that was started for this rest")
-	flags.DurationVar(&o.linger, "linger", 4*time.Millisecond, "of the producer: one request per message would saturate a broker")
+	flags.DurationVar(&o.linger, "linger", 4*time.Millisecond, "for which messages that fall due are gathered: one request per message would saturate a broker")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}
