@@ -29,6 +29,7 @@ type chaosRun struct {
 	temporal client.Client
 	crew     *crew
 	out      *follower
+	sending  *traffic
 	plan     job.StreamPlan // as it was at first
 	versions []string       // of the model: the first is the one that served at first
 
@@ -80,17 +81,16 @@ func (b *bench) chaos(ctx context.Context, args []string) (err error) {
 	if err := c.begin(ctx); err != nil {
 		return err
 	}
-	sending, err := c.sendTo(c.plan.Topic, c.messages, o.rate, 0)
-	if err != nil {
+	if c.sending, err = c.sendTo(c.plan.Topic, c.messages, o.rate, 0); err != nil {
 		return err
 	}
-	defer sending.close()
+	defer c.sending.close()
 	begun := time.Now()
 	if err := c.rage(ctx, begun); err != nil {
 		return err
 	}
 	lasted := time.Since(begun)
-	n, err := sending.stop(ctx)
+	n, err := c.sending.stop(ctx)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,9 @@ import (
 // stands, what the workflow says, what every worker is doing, and the servers' logs.
 func (c *chaosRun) evidence(failed error) {
 	c.note("%v", failed)
+	if c.sending != nil {
+		c.note("  %s", c.sending)
+	}
 	if c.out != nil {
 		for p, at := range c.out.lastSeen() {
 			c.note("  last output of partition %d at %s", p, at.UTC().Format("15:04:05.000"))

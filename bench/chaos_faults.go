@@ -161,9 +161,9 @@ func (c *chaosRun) met(d *deed, until time.Time) bool {
 // whole waits until every partition answers what was sent after a moment.
 func (c *chaosRun) whole(ctx context.Context, after time.Time, within time.Duration) error {
 	err := c.out.await(ctx, "every partition answers again", within, func() bool {
-		return c.out.caughtUp(c.ways(), after)
+		return c.out.caughtUp(c.ways(), after) || c.sending.failed() != nil
 	})
-	return errors.Join(err, c.crew.deserted())
+	return errors.Join(c.sending.failed(), err, c.crew.deserted())
 }
 
 // strike does one fault, from its beginning to the end of what was taken away. A service

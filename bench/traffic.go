@@ -49,6 +49,7 @@ func (s *site) sendTo(topic string, m source, rate float64, most int64) (*traffi
 	p, err := kafka.NewProducer(clientOf(s.kafka, "traffic", kafka.ConfigMap{
 		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 4, "batch.num.messages": 10000,
 		"message.timeout.ms": 0, "reconnect.backoff.max.ms": 250, // never give up; be back when the broker is
+		"topic.metadata.refresh.interval.ms": 5000, // a broker that was frozen is not in its own metadata for a moment, and who asks then forgets it until the next time
 		"queue.buffering.max.messages": 5_000_000, "queue.buffering.max.kbytes": 2 << 20, "go.delivery.report.fields": "none",
 	}))
 	if err != nil {
@@ -127,6 +128,20 @@ func (t *traffic) fail(err error) {
 	t.failure.CompareAndSwap(nil, &err)
 }
 
+// failed is why it sends no more, nil if it does.
+func (t *traffic) failed() error {
+	if err := t.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// String tells how far it is.
+func (t *traffic) String() string {
+	return fmt.Sprintf("sent for %.0f s: %d messages, handed over with what goes beside them %d, acknowledged %d; failed: %v",
+		time.Since(t.begun).Seconds(), t.sends.Load(), t.handed.Load(), t.delivered.Load(), t.failed())
+}
+
 // finish waits until all messages that are to be sent have been acknowledged, and closes.
 // It answers how many there are: 0 to n-1.
 func (t *traffic) finish(ctx context.Context) (n int64, err error) {
@@ -140,9 +155,7 @@ func (t *traffic) finish(ctx context.Context) (n int64, err error) {
 	}
 	t.close()
 	n = t.sends.Load()
-	if failed := t.failure.Load(); failed != nil {
-		err = errors.Join(err, *failed)
-	}
+	err = errors.Join(err, t.failed())
 	if delivered, handed := t.delivered.Load(), t.handed.Load(); err == nil && delivered != handed {
 		err = fmt.Errorf("send to %s: %d of %d messages were acknowledged", t.topic, delivered, handed)
 	}
