@@ -81,7 +81,7 @@ func (t *trial) latency(ctx context.Context, o latencyOptions) error {
 	}
 	out := &report{bench: "latency", settings: t.settings(
 		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", math.Round(g.due(g.first.Load()).Sub(g.begin).Seconds())},
-		setting{"producer_linger_ms", millis(o.linger)}, setting{"from", "the moment a message was due"},
+		setting{"linger_ms", millis(o.linger)}, setting{"from", "the moment a message was due"},
 		setting{"to", "its prediction at a read_committed reader"},
 	)}
 	got.report(out)

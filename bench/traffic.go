@@ -49,7 +49,8 @@ func (s *site) sendTo(topic string, m source, rate float64, most int64) (*traffi
 	p, err := kafka.NewProducer(clientOf(s.kafka, "traffic", kafka.ConfigMap{
 		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 4, "batch.num.messages": 10000,
 		"message.timeout.ms": 0, "reconnect.backoff.max.ms": 250, // never give up; be back when the broker is
-		// A broker that was frozen is not in its own metadata for a moment, and who asks then forgets it until the next time.
+		// A run ended since nothing was sent any more when the broker came back from a freeze. Then it is not in its own metadata for a
+		// moment, and a client that asks just then forgets it until it asks again, by itself after five minutes.
 		"topic.metadata.refresh.interval.ms": 5000,
 		"queue.buffering.max.messages":       5_000_000, "queue.buffering.max.kbytes": 2 << 20, "go.delivery.report.fields": "none",
 	}))
