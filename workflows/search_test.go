@@ -3,6 +3,7 @@ package workflows
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/mock"
@@ -26,7 +27,12 @@ func searchEnvironment(t *testing.T, try func(job.TryRequest) (job.Tried, error)
 	env.OnActivity(a.Ingest, mock.Anything, mock.Anything).Return(job.Ingested{Experiment: "transactions"}, nil)
 	env.OnActivity(a.Engineer, mock.Anything, mock.Anything).Return(job.Engineered{Features: 15}, nil)
 	env.OnActivity(a.PlanSearch, mock.Anything, mock.Anything).Return(job.PlannedSearch{Plan: plan, RunID: "parent"}, nil)
-	env.OnActivity(a.Try, mock.Anything, mock.Anything).Return(func(_ context.Context, r job.TryRequest) (job.Tried, error) { return try(r) })
+	var one sync.Mutex // trials run at the same time
+	env.OnActivity(a.Try, mock.Anything, mock.Anything).Return(func(_ context.Context, r job.TryRequest) (job.Tried, error) {
+		one.Lock()
+		defer one.Unlock()
+		return try(r)
+	})
 	concluded := &job.ConcludeRequest{}
 	env.OnActivity(a.Conclude, mock.Anything, mock.Anything).Return(func(_ context.Context, r job.ConcludeRequest) error { *concluded = r; return nil })
 	return env, concluded

@@ -104,7 +104,7 @@ func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]Gro
 	}
 	positions := make([]GroupPosition, n)
 	for i, m := range committed {
-		low, high, err := c.QueryWatermarkOffsets(topic, int32(i), millis(ctx))
+		low, high, err := watermarks(ctx, c, topic, int32(i), millis(ctx))
 		if err != nil {
 			return nil, unreachable(err)
 		}
@@ -144,6 +144,22 @@ func withAdmin(ctx context.Context, k Kafka, f func(*kafka.AdminClient) error) e
 	defer a.Close()
 	go discardLogs(a.Logs())
 	return f(a)
+}
+
+// watermarks answers the first offset of a partition and the one behind its last. It asks again while the partition's leader changes,
+// as it does right after its topic was made; the client then answers at once that it asked the wrong broker.
+func watermarks(ctx context.Context, c *kafka.Consumer, topic string, partition int32, ms int) (first, end int64, err error) {
+	for until := time.Now().Add(time.Duration(ms) * time.Millisecond); ; {
+		first, end, err = c.QueryWatermarkOffsets(topic, partition, max(1, int(time.Until(until).Milliseconds())))
+		if why := code(err); why != kafka.ErrNotLeaderForPartition && why != kafka.ErrLeaderNotAvailable || time.Now().After(until) {
+			return first, end, err
+		}
+		select {
+		case <-ctx.Done():
+			return first, end, err
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
 }
 
 // unreachable marks the client's ways to say that nobody answered.

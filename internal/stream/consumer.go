@@ -73,7 +73,7 @@ func offsets(parts []kafka.TopicPartition) ([]int64, error) {
 func (s *consumer) bounds(ctx context.Context) (first, end []int64, err error) {
 	for _, p := range s.parts {
 		err := patiently(ctx, func(ms int) error {
-			low, high, err := s.c.QueryWatermarkOffsets(s.Topic, p.Partition, ms)
+			low, high, err := watermarks(ctx, s.c, s.Topic, p.Partition, ms)
 			if err == nil {
 				first, end = append(first, low), append(end, high)
 			}

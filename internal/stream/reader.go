@@ -105,7 +105,7 @@ func (r *Reader) assign(ctx context.Context, from Start) error {
 	case from.latest:
 		// Asked for now, so that what is produced after NewReader has returned is read.
 		for i := range parts {
-			_, end, err := r.c.QueryWatermarkOffsets(r.topic, parts[i].Partition, millis(ctx))
+			_, end, err := watermarks(ctx, r.c, r.topic, parts[i].Partition, millis(ctx))
 			if err != nil {
 				return unreachable(err)
 			}

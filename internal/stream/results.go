@@ -181,7 +181,7 @@ func (s *consumer) holds(ctx context.Context, partition int32, last lastResult) 
 		return false, err
 	}
 	defer r.Close() // nothing is lost: a reader commits nothing
-	first, end, err := r.c.QueryWatermarkOffsets(s.Topic, partition, millis(ctx))
+	first, end, err := watermarks(ctx, r.c, s.Topic, partition, millis(ctx))
 	if err != nil {
 		return false, unreachable(err)
 	}

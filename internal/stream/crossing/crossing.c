@@ -149,19 +149,25 @@ static int plain(const crossing_outgoing *r) {
         return r->headers == 0 && r->key_len + r->value_len <= TOGETHER_BYTES;
 }
 
-// together sends records of one topic, and answers how many were taken before the first that was refused. It looks twice at the
-// clock for all of them, where rd_kafka_produce does for each, and takes fewer locks. A full queue refuses all behind that one, too.
-// What else might refuse one (its partition is gone) ends the transaction, whatever was taken behind it.
+// alike tells whether two records go to the same place.
+static int alike(const crossing_outgoing *r, const crossing_outgoing *o) {
+        return r->topic == o->topic && r->partition == o->partition;
+}
+
+// together sends records of one partition, and answers how many were taken before the first that was refused. It looks twice at the
+// clock and once for the partition, where rd_kafka_produce does for each record, and takes fewer locks. A full queue refuses all behind
+// that one, too. What else might refuse one (its partition is gone) ends the transaction, whatever was taken behind it.
+//
+// Records of several partitions could go by one call (RD_KAFKA_MSG_F_PARTITION). But as long as librdkafka does not know the topic, it
+// then registers partition -1 with the transaction, which no broker has: it asks again each half second until the records time out.
 static int32_t together(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n) {
         struct crossing_message m[TOGETHER];
         for (int32_t i = 0; i < n; i++)
                 m[i] = (struct crossing_message) {
-                        .partition = r[i].partition,
                         .payload = at(bytes, r[i].value), .len = (size_t)r[i].value_len,
                         .key = at(bytes, r[i].key), .key_len = (size_t)r[i].key_len,
                 };
-        if (rd_kafka_produce_batch(s->topics[r->topic], 0, CROSSING_MSG_F_COPY | CROSSING_MSG_F_PARTITION,
-                                   (rd_kafka_message_t *)m, n) == n)
+        if (rd_kafka_produce_batch(s->topics[r->topic], r->partition, CROSSING_MSG_F_COPY, (rd_kafka_message_t *)m, n) == n)
                 return n;
         for (int32_t i = 0; i < n; i++)
                 if (m[i].err) {
@@ -174,7 +180,7 @@ static int32_t together(crossing_sender *s, char *bytes, const crossing_outgoing
 static int32_t hand_over(crossing_sender *s, char *bytes, const crossing_outgoing *r, int32_t n, const crossing_header *h) {
         s->code = 0;
         for (int32_t i = 0, run; i < n; i += run) {
-                for (run = 0; run < TOGETHER && i + run < n && plain(r + i + run) && r[i + run].topic == r[i].topic; run++)
+                for (run = 0; run < TOGETHER && i + run < n && plain(r + i + run) && alike(r + i + run, r + i); run++)
                         ;
                 if (run > 0) {
                         int32_t taken = together(s, bytes, r + i, run);

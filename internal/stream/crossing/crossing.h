@@ -80,7 +80,6 @@ enum {
         CROSSING_EVENT_ERROR = 0x8,
         CROSSING_EVENT_STATS = 0x40,
         CROSSING_MSG_F_COPY = 0x2,
-        CROSSING_MSG_F_PARTITION = 0x8, // of each message, instead of the one given
         CROSSING_V_END = 0,
         CROSSING_V_RKT = 2,
         CROSSING_V_PARTITION = 3,

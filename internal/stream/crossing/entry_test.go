@@ -1,6 +1,7 @@
 package crossing
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"testing"
@@ -95,10 +96,19 @@ func TestAnEntryTellsWhenItsOwnTransactionIsLetIn(t *testing.T) {
 	}
 }
 
+// known waits until a producer knows the topic's partitions.
+func known(t *testing.T, p *kafka.Producer) {
+	t.Helper()
+	if _, err := p.GetMetadata(&topic, false, 10_000); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // TestPartitionsAreRegisteredTogetherAndAtOnce counts the requests by the client's own statistics.
 func TestPartitionsAreRegisteredTogetherAndAtOnce(t *testing.T) {
 	p := transactional(t, cluster(t), "t", kafka.ConfigMap{"statistics.interval.ms": 50})
 	s := newSender(t, p)
+	known(t, p)
 	const transactions = 50
 	for range transactions {
 		if err := p.BeginTransaction(); err != nil {
@@ -132,6 +142,46 @@ func TestPartitionsAreRegisteredTogetherAndAtOnce(t *testing.T) {
 	}
 	if registered != transactions {
 		t.Errorf("%d requests for the partitions of %d transactions", registered, transactions)
+	}
+}
+
+// TestRecordsMayComeBeforeTheirTopicIsKnown has the broker answer late what the sender asks it about its topic.
+func TestRecordsMayComeBeforeTheirTopicIsKnown(t *testing.T) {
+	c := mock(t)
+	p := transactional(t, c.BootstrapServers(), "t", nil)
+	if err := c.SetRoundtripDuration(1, 100*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	s := newSender(t, p)
+	if err := p.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 300 {
+		s.Add(1, int32(n/100%2), nil, fmt.Appendf(nil, "%d", n))
+	}
+	if err := s.Send(); err != nil {
+		t.Fatal(err)
+	}
+	if s.c.registered != 0 {
+		t.Fatal("registered partitions of a topic that is not known yet")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if err := p.CommitTransaction(ctx); err != nil {
+		t.Fatal(err)
+	}
+	b := newConsumer(t, c.BootstrapServers(), nil)
+	assign(t, b, 0)
+	from := newPoller(t, b)
+	next := map[int32]int{0: 0, 1: 100}
+	for n := range 300 {
+		r := poll(t, from, nil, 1)[0]
+		if want := next[r.Partition]; string(r.Value) != fmt.Sprint(want) {
+			t.Fatalf("record %d is %q of partition %d, want %d", n, r.Value, r.Partition, want)
+		}
+		if next[r.Partition]++; next[0] == 100 {
+			next[0] = 200
+		}
 	}
 }
 

@@ -12,6 +12,11 @@ import (
 // cluster is a broker inside librdkafka with one topic of two partitions.
 func cluster(t testing.TB) string {
 	t.Helper()
+	return mock(t).BootstrapServers()
+}
+
+func mock(t testing.TB) *kafka.MockCluster {
+	t.Helper()
 	c, err := kafka.NewMockCluster(1)
 	if err != nil {
 		t.Fatal(err)
@@ -20,7 +25,7 @@ func cluster(t testing.TB) string {
 	if err := c.CreateTopic(topic, 2, 1); err != nil {
 		t.Fatal(err)
 	}
-	return c.BootstrapServers()
+	return c
 }
 
 var topic = "in"
