@@ -75,7 +75,9 @@ func (a apache) command() (guard.Command, error) {
 	if err := a.format(); err != nil {
 		return guard.Command{}, fmt.Errorf("format Apache Kafka's storage: %w", err)
 	}
-	memory := []string{"-Xms256m", "-Xmx1g", "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20"}
+	// Kafka's own scripts ask G1 for pauses of 20 ms. On two cores it cannot keep that: it makes its young generation as small as may be,
+	// 11 MB, and stops the broker twice a second for 25 ms. Left alone it stops it every ten seconds, for 40 ms.
+	memory := []string{"-Xms1g", "-Xmx1g", "-XX:+UseG1GC"}
 	if len(a.s.Cluster) > 1 { // what is tried on several is faults, not speed
 		memory = []string{"-Xms128m", "-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"}
 	}
