@@ -149,7 +149,7 @@ func TestPartitionsAreRegisteredTogetherAndAtOnce(t *testing.T) {
 func TestRecordsMayComeBeforeTheirTopicIsKnown(t *testing.T) {
 	c := mock(t)
 	p := transactional(t, c.BootstrapServers(), "t", nil)
-	if err := c.SetRoundtripDuration(1, 100*time.Millisecond); err != nil {
+	if err := c.SetRoundtripDuration(1, 2*time.Second); err != nil {
 		t.Fatal(err)
 	}
 	s := newSender(t, p)
@@ -164,6 +164,9 @@ func TestRecordsMayComeBeforeTheirTopicIsKnown(t *testing.T) {
 	}
 	if s.c.registered != 0 {
 		t.Fatal("registered partitions of a topic that is not known yet")
+	}
+	if err := c.SetRoundtripDuration(1, 0); err != nil {
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()

@@ -9,12 +9,13 @@ import (
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
 )
 
-// cluster is a broker inside librdkafka with one topic of two partitions.
+// cluster is where a mock listens.
 func cluster(t testing.TB) string {
 	t.Helper()
 	return mock(t).BootstrapServers()
 }
 
+// mock is a broker inside librdkafka with one topic of two partitions.
 func mock(t testing.TB) *kafka.MockCluster {
 	t.Helper()
 	c, err := kafka.NewMockCluster(1)
