@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"temporal-streaming/internal/stream"
 )
 
 // isolation says which records a reader sees.
@@ -17,8 +19,9 @@ const (
 
 // reader reads all partitions of a topic.
 type reader struct {
-	c    *kafka.Consumer
-	left int // partitions whose end was not reached
+	kafka stream.Kafka
+	c     *kafka.Consumer
+	left  int // partitions whose end was not reached
 }
 
 // read begins at the first records, or at those that come from now on.
@@ -29,11 +32,12 @@ func (s *site) read(topic string, level isolation, fromEnd bool) (*reader, error
 		"isolation.level": string(level), "auto.offset.reset": "error", "enable.partition.eof": !fromEnd,
 		"fetch.wait.max.ms": 500, "fetch.queue.backoff.ms": 5, // an answer comes as soon as there is a record
 		"reconnect.backoff.max.ms": 250, // back when the broker is, so that its absence is what is seen
+		"statistics.interval.ms":   1000,
 	}))
 	if err != nil {
 		return fail(err)
 	}
-	r := &reader{c: c}
+	r := &reader{kafka: s.kafka, c: c}
 	md, err := c.GetMetadata(&topic, false, 10_000)
 	if err != nil {
 		c.Close()
@@ -66,6 +70,10 @@ func (r *reader) next() (*kafka.Message, error) {
 		return e, e.TopicPartition.Error
 	case kafka.PartitionEOF:
 		r.left--
+	case *kafka.Stats:
+		if _, err := r.kafka.Remind(r.c, e.String()); err != nil {
+			return nil, err
+		}
 	case kafka.Error:
 		if e.IsFatal() || e.Code() == kafka.ErrAutoOffsetReset {
 			return nil, e

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"temporal-streaming/internal/stream"
 )
 
 // source makes what is sent: message n is always the same.
@@ -25,6 +27,7 @@ type source interface {
 // carries the time at which it was handed over. While the broker is away the messages
 // wait in this process; nothing is left out.
 type traffic struct {
+	kafka    stream.Kafka
 	p        *kafka.Producer
 	topic    string
 	messages source
@@ -49,16 +52,14 @@ func (s *site) sendTo(topic string, m source, rate float64, most int64) (*traffi
 	p, err := kafka.NewProducer(clientOf(s.kafka, "traffic", kafka.ConfigMap{
 		"enable.idempotence": true, "partitioner": "murmur2_random", "linger.ms": 4, "batch.num.messages": 10000,
 		"message.timeout.ms": 0, "reconnect.backoff.max.ms": 250, // never give up; be back when the broker is
-		// A run ended since nothing was sent any more when the broker came back from a freeze. Then it is not in its own metadata for a
-		// moment, and a client that asks just then forgets it until it asks again, by itself after five minutes.
-		"topic.metadata.refresh.interval.ms": 5000,
-		"queue.buffering.max.messages":       5_000_000, "queue.buffering.max.kbytes": 2 << 20, "go.delivery.report.fields": "none",
+		"statistics.interval.ms":       1000,
+		"queue.buffering.max.messages": 5_000_000, "queue.buffering.max.kbytes": 2 << 20, "go.delivery.report.fields": "none",
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("send to %s: %w", topic, err)
 	}
 	t := &traffic{
-		p: p, topic: topic, messages: m, rate: rate, most: most, begun: time.Now(),
+		kafka: s.kafka, p: p, topic: topic, messages: m, rate: rate, most: most, begun: time.Now(),
 		stopping: make(chan struct{}), sent: make(chan struct{}), watched: make(chan struct{}),
 	}
 	go t.watch()
@@ -120,6 +121,10 @@ func (t *traffic) watch() {
 		case kafka.Error:
 			if it.IsFatal() {
 				t.fail(it)
+			}
+		case *kafka.Stats:
+			if _, err := t.kafka.Remind(t.p, it.String()); err != nil {
+				t.fail(err)
 			}
 		}
 	}

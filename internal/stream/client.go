@@ -125,14 +125,19 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 // takes the core that the broker needs for its answer.
 func (w *confluent) linger() time.Duration { return min(time.Second, w.TransactionTimeout/10) }
 
-// statistics hands what a client tells about itself on.
-func (w *confluent) statistics(text string) {
+// statistics hands what a client tells about itself on. The error says that the client is of no use any more.
+func (w *confluent) statistics(client fmt.Stringer, text string) error {
 	s, err := readStatistics(text)
 	if err != nil {
 		w.note(err)
-		return
+		return nil
 	}
 	w.seen(s)
+	forgot, err := w.Kafka.remind(client, s)
+	if forgot && err == nil {
+		w.note(errForgotten)
+	}
+	return err
 }
 
 // forward hands the client's own log lines on.

@@ -137,8 +137,7 @@ func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Durati
 	case event == nil:
 		return in, nil
 	case event.Statistics != "":
-		s.statistics(event.Statistics)
-		return in, nil
+		return in, s.statistics(s.c, event.Statistics)
 	case event.Partition >= 0 || ends(event.Err):
 		return in, s.lost(event.Err, event.Partition)
 	}
@@ -173,7 +172,9 @@ func (s *consumer) pollEach(in []record.Message, max, maxBytes int, wait time.Du
 			}
 			s.note(e)
 		case *kafka.Stats:
-			s.statistics(e.String())
+			if err := s.statistics(s.c, e.String()); err != nil {
+				return in, err
+			}
 		}
 	}
 	return in, nil

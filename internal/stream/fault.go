@@ -51,7 +51,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}, {errReplicas, FaultReplicas}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}, {errReplicas, FaultReplicas}, {errForgotten, FaultMoved}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}

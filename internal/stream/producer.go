@@ -72,7 +72,9 @@ func (s *producer) event(e kafka.Event) {
 			s.note(e)
 		}
 	case *kafka.Stats:
-		s.statistics(e.String())
+		if err := s.statistics(s.p, e.String()); err != nil {
+			s.failure.CompareAndSwap(nil, &failure{err})
+		}
 	}
 }
 

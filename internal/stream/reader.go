@@ -38,6 +38,7 @@ func (r Record) Header(name string) (string, bool) {
 // Reader follows all partitions of a topic and yields what is committed. It belongs to no
 // group, commits nothing, and is nobody's rival. Not safe for concurrent use.
 type Reader struct {
+	kafka Kafka
 	topic string
 	c     *kafka.Consumer
 	left  map[int32]bool  // partitions whose end has not been reached yet
@@ -83,12 +84,13 @@ func readerOf(k Kafka, topic, level string) (*Reader, error) {
 		"fetch.queue.backoff.ms":     5,
 		"queued.max.messages.kbytes": 16 << 10,
 		"go.logs.channel.enable":     true,
+		"statistics.interval.ms":     int(statisticsEvery.Milliseconds()),
 	}))
 	if err != nil {
 		return nil, err
 	}
 	go discardLogs(c.Logs())
-	return &Reader{topic: topic, c: c, left: map[int32]bool{}, next: map[int32]int64{}}, nil
+	return &Reader{kafka: k, topic: topic, c: c, left: map[int32]bool{}, next: map[int32]int64{}}, nil
 }
 
 func (r *Reader) assign(ctx context.Context, from Start) error {
@@ -175,6 +177,10 @@ func (r *Reader) poll(ctx context.Context) (rec Record, ok bool, err error) {
 	case kafka.Error:
 		if ends(e) {
 			return Record{}, false, fmt.Errorf("read %s: %w", r.topic, e)
+		}
+	case *kafka.Stats:
+		if _, err := r.kafka.Remind(r.c, e.String()); err != nil {
+			return Record{}, false, fmt.Errorf("read %s: %w", r.topic, err)
 		}
 	}
 	return Record{}, false, nil

@@ -62,6 +62,7 @@ func NewSender(ctx context.Context, o SenderOptions) (*Sender, error) {
 		"go.events.channel.size":     10000,
 		"go.produce.channel.size":    1,
 		"go.logs.channel.enable":     true,
+		"statistics.interval.ms":     int(statisticsEvery.Milliseconds()),
 	}))
 	if err != nil {
 		return nil, fmt.Errorf("send to %s at %s: %w", o.Topic, o.Kafka, err)
@@ -76,14 +77,18 @@ func NewSender(ctx context.Context, o SenderOptions) (*Sender, error) {
 func (s *Sender) watch() {
 	defer s.watched.Done()
 	for e := range s.p.Events() {
-		m, ok := e.(*kafka.Message)
-		switch {
-		case !ok:
-		case m.TopicPartition.Error != nil:
-			s.failure.CompareAndSwap(nil, &failure{m.TopicPartition.Error})
-			s.failed.Add(1)
-		default:
-			s.delivered.Add(1)
+		switch e := e.(type) {
+		case *kafka.Message:
+			if err := e.TopicPartition.Error; err != nil {
+				s.failure.CompareAndSwap(nil, &failure{err})
+				s.failed.Add(1)
+			} else {
+				s.delivered.Add(1)
+			}
+		case *kafka.Stats:
+			if _, err := s.options.Kafka.Remind(s.p, e.String()); err != nil {
+				s.failure.CompareAndSwap(nil, &failure{err})
+			}
 		}
 	}
 }

@@ -18,6 +18,7 @@ type statistics struct {
 type brokerStatistics struct {
 	NodeID   int32  `json:"nodeid"` // negative: an address that was given, and not a broker
 	State    string `json:"state"`
+	Source   string `json:"source"` // configured, learned, logical (a coordinator) or internal
 	Throttle struct {
 		Max int64 `json:"max"` // milliseconds
 	} `json:"throttle"`
@@ -34,7 +35,7 @@ type partitionStatistics struct {
 	Stable    int64 `json:"ls_offset"`   // the end of what can be read
 }
 
-const statisticsEvery = 5 * time.Second
+const statisticsEvery = 2 * time.Second
 
 // readStatistics decodes the client's JSON.
 func readStatistics(text string) (*statistics, error) {

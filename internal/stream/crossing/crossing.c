@@ -19,7 +19,7 @@ const char *crossing_missing(void) {
             NEEDED(rd_kafka_topic_new),     NEEDED(rd_kafka_message_timestamp),
             NEEDED(rd_kafka_topic_destroy), NEEDED(rd_kafka_produce),
             NEEDED(rd_kafka_producev),      NEEDED(rd_kafka_last_error),
-            NEEDED(rd_kafka_produce_batch),
+            NEEDED(rd_kafka_produce_batch), NEEDED(rd_kafka_brokers_add),
             NEEDED(rd_kafka_headers_new),   NEEDED(rd_kafka_headers_destroy),
             NEEDED(rd_kafka_header_add),    NEEDED(rd_kafka_event_stats),
             NEEDED(rd_kafka_flush),         NEEDED(rd_kafka_conf),

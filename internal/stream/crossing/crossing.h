@@ -41,6 +41,7 @@ CROSSING_WEAK int rd_kafka_producev(rd_kafka_t *rk, ...);
 CROSSING_WEAK int rd_kafka_last_error(void);
 CROSSING_WEAK const rd_kafka_conf_t *rd_kafka_conf(rd_kafka_t *rk);
 CROSSING_WEAK int rd_kafka_conf_set(rd_kafka_conf_t *conf, const char *name, const char *value, char *errstr, size_t errstr_size);
+CROSSING_WEAK int rd_kafka_brokers_add(rd_kafka_t *rk, const char *brokerlist);
 CROSSING_WEAK int rd_kafka_flush(rd_kafka_t *rk, int timeout_ms);
 CROSSING_WEAK rd_kafka_headers_t *rd_kafka_headers_new(size_t initial_count);
 CROSSING_WEAK void rd_kafka_headers_destroy(rd_kafka_headers_t *hdrs);

@@ -27,7 +27,8 @@ Check, then raise the versions in drift_test.go and borrow.go:
   7. rd_kafka_txn_add_partition still calls rd_kafka_txn_schedule_register_partitions, from another file than that is in (or the linker
      does not hand the call to entry.c), and there 0 still means at once; rd_kafka_txn_handle_AddOffsetsToTxn still sends
      TxnOffsetCommit only if there was no error;
-  8. the other tests of this package and of internal/stream.`
+  8. whether a client that was told of no brokers still has to be reminded (internal/stream/remind_test.go);
+  9. the other tests of this package and of internal/stream.`
 
 // list answers a field of the client's module.
 func list(t *testing.T, format string) string {

@@ -50,6 +50,9 @@ func (*Sender) Flush(time.Duration) bool       { return false }
 func (*Sender) Forget()                        {}
 func (*Sender) Close()                         {}
 
+// Remind answers ErrUnsuitable.
+func Remind(fmt.Stringer, string) error { return errElsewhere }
+
 // Entry tells when the broker has let a transaction in; on this system nothing does.
 type Entry struct{}
 

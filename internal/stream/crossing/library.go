@@ -3,6 +3,7 @@
 package crossing
 
 /*
+#include <stdlib.h>
 #include "crossing.h"
 */
 import "C"
@@ -29,6 +30,23 @@ func client(c fmt.Stringer) (*C.rd_kafka_t, error) {
 		return nil, fmt.Errorf("%w: the library knows client %q as %q", ErrUnsuitable, c, name)
 	}
 	return rk, nil
+}
+
+// Remind tells a client which runs where brokers are, a list like that of bootstrap.servers.
+//
+// A broker that the controller takes for dead answers for a moment that there are no brokers. librdkafka 2.15.0 then drops all that it
+// knows, those of bootstrap.servers included, and has nobody left to ask; its re-bootstrap (metadata.recovery.strategy) is not begun.
+func Remind(c fmt.Stringer, brokers string) error {
+	rk, err := client(c)
+	if err != nil {
+		return err
+	}
+	list := C.CString(brokers)
+	defer C.free(unsafe.Pointer(list))
+	if C.rd_kafka_brokers_add(rk, list) == 0 {
+		return fmt.Errorf("no broker in %q", brokers)
+	}
+	return nil
 }
 
 // linked checks the library that is linked, before any other of its functions is called.
