@@ -38,8 +38,8 @@ func (g *generator) due(n int64) time.Time {
 
 // send lets messages gather that fall due within the linger, and hands them over together: at any rate the generator must leave the
 // machine to those that are measured. The client's own linger would wake its thread for each partition at another moment. And an
-// idempotent producer spins while a request of a partition is under way and more messages wait (a third of a core at 50,000 a second);
-// this one sends the next request, and never one twice: a message that the broker does not take fails the benchmark.
+// idempotent producer waits for the answer to a partition's request before it sends another; this one does not, and sends none twice: a
+// message that the broker does not take fails the benchmark.
 func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) error {
 	fail := func(err error) error { return fmt.Errorf("send to %s: %w", topic, err) }
 	p, err := kafka.NewProducer(clientOf(k, "generator", kafka.ConfigMap{

@@ -28,7 +28,9 @@ Check, then raise the versions in drift_test.go and borrow.go:
      does not hand the call to entry.c), and there 0 still means at once; rd_kafka_txn_handle_AddOffsetsToTxn still sends
      TxnOffsetCommit only if there was no error;
   8. whether a client that was told of no brokers still has to be reminded (internal/stream/remind_test.go);
-  9. the other tests of this package and of internal/stream.`
+  9. rdkafka_broker.c still calls rd_kafka_msgq_allow_wakeup_at, of rdkafka_msg.c, with these parameters, and takes what it makes of
+     next_wakeup for the end of its poll; whoever waits there for an answer is still woken by it;
+  10. the other tests of this package and of internal/stream.`
 
 // list answers a field of the client's module.
 func list(t *testing.T, format string) string {
