@@ -96,10 +96,12 @@ func Serve(ctx context.Context, handle func(context.Context, Request) Answer) er
 	if err := os.Remove(socketName); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("serve control: %w", err)
 	}
-	listener, err := net.Listen("unix", socketName)
+	listener, err := net.ListenUnix("unix", &net.UnixAddr{Name: socketName})
 	if err != nil {
 		return fmt.Errorf("serve control: %w", err)
 	}
+	// The name is relative: at the end of ctx it may be another's, whose working directory that is by then. One that is left is in nobody's way.
+	listener.SetUnlinkOnClose(false)
 	stop := context.AfterFunc(ctx, func() { listener.Close() })
 	go func() {
 		defer stop()
