@@ -27,7 +27,7 @@ type source interface {
 // carries the time at which it was handed over. While the broker is away the messages
 // wait in this process; nothing is left out.
 type traffic struct {
-	kafka    stream.Kafka
+	reminder stream.Reminder
 	p        *kafka.Producer
 	topic    string
 	messages source
@@ -59,7 +59,7 @@ func (s *site) sendTo(topic string, m source, rate float64, most int64) (*traffi
 		return nil, fmt.Errorf("send to %s: %w", topic, err)
 	}
 	t := &traffic{
-		kafka: s.kafka, p: p, topic: topic, messages: m, rate: rate, most: most, begun: time.Now(),
+		reminder: stream.Reminder{Kafka: s.kafka}, p: p, topic: topic, messages: m, rate: rate, most: most, begun: time.Now(),
 		stopping: make(chan struct{}), sent: make(chan struct{}), watched: make(chan struct{}),
 	}
 	go t.watch()
@@ -123,7 +123,7 @@ func (t *traffic) watch() {
 				t.fail(it)
 			}
 		case *kafka.Stats:
-			if _, err := t.kafka.Remind(t.p, it.String()); err != nil {
+			if _, err := t.reminder.Remind(t.p, it.String()); err != nil {
 				t.fail(err)
 			}
 		}
@@ -186,6 +186,7 @@ func (t *traffic) close() {
 	select {
 	case <-t.watched: // closed before
 	default:
+		t.reminder.End()
 		t.p.Close()
 		<-t.watched
 	}

@@ -60,7 +60,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		return nil, nil, err
 	}
 	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
-	return src, &producer{confluent: w, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}, nil
+	return src, &producer{confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}, nil
 }
 
 func (w *confluent) overlaps() bool { return true }
@@ -126,14 +126,14 @@ func (w *confluent) producing(limits limits) kafka.ConfigMap {
 func (w *confluent) linger() time.Duration { return min(time.Second, w.TransactionTimeout/10) }
 
 // statistics hands what a client tells about itself on. The error says that the client is of no use any more.
-func (w *confluent) statistics(client fmt.Stringer, text string) error {
+func (w *confluent) statistics(client fmt.Stringer, text string, remind func(fmt.Stringer, *statistics) (bool, error)) error {
 	s, err := readStatistics(text)
 	if err != nil {
 		w.note(err)
 		return nil
 	}
 	w.seen(s)
-	forgot, err := w.Kafka.remind(client, s)
+	forgot, err := remind(client, s)
 	if forgot && err == nil {
 		w.note(errForgotten)
 	}

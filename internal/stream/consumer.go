@@ -137,7 +137,7 @@ func (s *consumer) poll(in []record.Message, max, maxBytes int, wait time.Durati
 	case event == nil:
 		return in, nil
 	case event.Statistics != "":
-		return in, s.statistics(s.c, event.Statistics)
+		return in, s.statistics(s.c, event.Statistics, s.Kafka.remind)
 	case event.Partition >= 0 || ends(event.Err):
 		return in, s.lost(event.Err, event.Partition)
 	}
@@ -172,7 +172,7 @@ func (s *consumer) pollEach(in []record.Message, max, maxBytes int, wait time.Du
 			}
 			s.note(e)
 		case *kafka.Stats:
-			if err := s.statistics(s.c, e.String()); err != nil {
+			if err := s.statistics(s.c, e.String(), s.Kafka.remind); err != nil {
 				return in, err
 			}
 		}

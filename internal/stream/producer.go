@@ -28,13 +28,14 @@ type producer struct {
 	handed bool // the client has records of the transaction; others wait in batch
 	settle settling
 
-	failure atomic.Pointer[failure] // the first delivery that failed
-	largest atomic.Int64            // of the records refused for their size
-	barrier chan chan struct{}
-	done    chan struct{} // closed when watch has ended
-	settled []standing    // doubts that the next commit crosses out
-	blind   func()        // ends lookOut; nil if it was not begun
-	ended   chan struct{} // closed when lookOut has
+	reminder Reminder
+	failure  atomic.Pointer[failure] // the first delivery that failed
+	largest  atomic.Int64            // of the records refused for their size
+	barrier  chan chan struct{}
+	done     chan struct{} // closed when watch has ended
+	settled  []standing    // doubts that the next commit crosses out
+	blind    func()        // ends lookOut; nil if it was not begun
+	ended    chan struct{} // closed when lookOut has
 }
 
 type failure struct{ err error }
@@ -72,7 +73,7 @@ func (s *producer) event(e kafka.Event) {
 			s.note(e)
 		}
 	case *kafka.Stats:
-		if err := s.statistics(s.p, e.String()); err != nil {
+		if err := s.statistics(s.p, e.String(), s.reminder.remind); err != nil {
 			s.failure.CompareAndSwap(nil, &failure{err})
 		}
 	}
@@ -297,6 +298,7 @@ func (s *producer) close() {
 	if err := s.p.Purge(kafka.PurgeQueue | kafka.PurgeInFlight | kafka.PurgeNonBlocking); err != nil {
 		s.Logger.Debug("purge producer", "error", err)
 	}
+	s.reminder.End()
 	s.p.Close()
 	<-s.done
 }

@@ -3,6 +3,7 @@ package stream
 import (
 	"errors"
 	"fmt"
+	"sync"
 
 	"temporal-streaming/internal/stream/crossing"
 )
@@ -43,4 +44,36 @@ func (k Kafka) remind(client fmt.Stringer, s *statistics) (forgot bool, err erro
 		return true, fmt.Errorf("%w; it cannot be reminded: %w", errForgotten, err)
 	}
 	return true, nil
+}
+
+// Reminder reminds a client whose statistics another goroutine takes than the one that closes it: a closed client must not be touched.
+type Reminder struct {
+	Kafka Kafka
+	mu    sync.Mutex
+	over  bool
+}
+
+// Remind is that of Kafka, until End.
+func (r *Reminder) Remind(client fmt.Stringer, text string) (forgot bool, err error) {
+	s, err := readStatistics(text)
+	if err != nil {
+		return false, err
+	}
+	return r.remind(client, s)
+}
+
+func (r *Reminder) remind(client fmt.Stringer, s *statistics) (forgot bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return false, nil
+	}
+	return r.Kafka.remind(client, s)
+}
+
+// End is called before the client is closed. It waits for a call that is under way.
+func (r *Reminder) End() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
 }

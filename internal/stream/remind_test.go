@@ -190,7 +190,7 @@ func TestAClientThatWasToldOfNoBrokersIsReminded(t *testing.T) {
 
 			var noted []error
 			w := &confluent{Options: Options{Kafka: k, Logger: slog.New(slog.DiscardHandler)}, seen: func(*statistics) {}, note: func(err error) { noted = append(noted, err) }}
-			if err := w.statistics(client, text); err != nil {
+			if err := w.statistics(client, text, k.remind); err != nil {
 				t.Fatal(err)
 			}
 			if len(noted) != 1 || !errors.Is(noted[0], errForgotten) || faultOf(noted[0]) != FaultMoved {
@@ -251,5 +251,17 @@ func TestAClientThatCannotBeRemindedIsOfNoUse(t *testing.T) {
 	}
 	if forgot, err := (Kafka{}).Remind(nil, "no JSON"); forgot || err == nil {
 		t.Errorf("%v, %v, want an error", forgot, err)
+	}
+}
+
+// TestAClosedClientIsLeftAlone: its statistics may be taken after it was closed.
+func TestAClosedClientIsLeftAlone(t *testing.T) {
+	r := Reminder{Kafka: Kafka{Brokers: "127.0.0.1:1"}}
+	if forgot, err := r.Remind(new(net.TCPAddr), `{}`); !forgot || err == nil {
+		t.Errorf("before its end: %v, %v, want an attempt", forgot, err)
+	}
+	r.End()
+	if forgot, err := r.Remind(new(net.TCPAddr), `{}`); forgot || err != nil {
+		t.Errorf("after its end: %v, %v, want none", forgot, err)
 	}
 }

@@ -26,11 +26,12 @@ type SenderOptions struct {
 // anew that is not acknowledged, also what other partitions have already.
 // Not safe for concurrent use, except for Sent.
 type Sender struct {
-	options SenderOptions
-	p       *kafka.Producer
-	begun   time.Time
-	queued  int64
-	watched sync.WaitGroup
+	options  SenderOptions
+	p        *kafka.Producer
+	begun    time.Time
+	queued   int64
+	watched  sync.WaitGroup
+	reminder Reminder
 
 	delivered, failed atomic.Int64
 	failure           atomic.Pointer[failure]
@@ -68,7 +69,7 @@ func NewSender(ctx context.Context, o SenderOptions) (*Sender, error) {
 		return nil, fmt.Errorf("send to %s at %s: %w", o.Topic, o.Kafka, err)
 	}
 	go discardLogs(p.Logs())
-	s := &Sender{options: o, p: p}
+	s := &Sender{options: o, p: p, reminder: Reminder{Kafka: o.Kafka}}
 	s.watched.Add(1)
 	go s.watch()
 	return s, nil
@@ -86,7 +87,7 @@ func (s *Sender) watch() {
 				s.delivered.Add(1)
 			}
 		case *kafka.Stats:
-			if _, err := s.options.Kafka.Remind(s.p, e.String()); err != nil {
+			if _, err := s.reminder.Remind(s.p, e.String()); err != nil {
 				s.failure.CompareAndSwap(nil, &failure{err})
 			}
 		}
@@ -144,6 +145,7 @@ func (s *Sender) Close(ctx context.Context) (Sent, error) {
 	for left > 0 && ctx.Err() == nil {
 		left = s.p.Flush(100)
 	}
+	s.reminder.End()
 	s.p.Close()
 	s.watched.Wait()
 	sent := s.Sent()
