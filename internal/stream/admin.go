@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
@@ -102,13 +103,13 @@ func groupPositions(ctx context.Context, c *kafka.Consumer, topic string) ([]Gro
 	if err != nil {
 		return nil, unreachable(err)
 	}
+	first, end, err := bounds(ctx, c, asked, millis(ctx))
+	if err != nil {
+		return nil, unreachable(err)
+	}
 	positions := make([]GroupPosition, n)
 	for i, m := range committed {
-		low, high, err := watermarks(ctx, c, topic, int32(i), millis(ctx))
-		if err != nil {
-			return nil, unreachable(err)
-		}
-		positions[i] = GroupPosition{Partition: int32(i), Committed: m.next, First: low, End: high, Generation: m.Generation}
+		positions[i] = GroupPosition{Partition: int32(i), Committed: m.next, First: first[i], End: end[i], Generation: m.Generation}
 	}
 	return positions, nil
 }
@@ -146,17 +147,49 @@ func withAdmin(ctx context.Context, k Kafka, f func(*kafka.AdminClient) error) e
 	return f(a)
 }
 
-// watermarks answers the first offset of a partition and the one behind its last. It asks again while the partition's leader changes,
-// as it does right after its topic was made; the client then answers at once that it asked the wrong broker.
-func watermarks(ctx context.Context, c *kafka.Consumer, topic string, partition int32, ms int) (first, end int64, err error) {
+// bounds answers the first offset of each partition and the one behind its last, as far as a reader of the client's isolation level sees.
+//
+// The client's own call for that (QueryWatermarkOffsets) is not to be trusted while leaders change. It asks two questions at once; where
+// the broker refuses the first, since it does not lead the partition yet, and answers the second, the call gives the end for both, and
+// no error (librdkafka 2.15.0). All that the partition holds would seem to be deleted.
+func bounds(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition, ms int) (first, end []int64, err error) {
+	if first, err = offsetsAt(ctx, c, parts, int64(kafka.OffsetBeginning), ms); err != nil {
+		return nil, nil, err
+	}
+	end, err = offsetsAt(ctx, c, parts, int64(kafka.OffsetEnd), ms)
+	return first, end, err
+}
+
+// since answers the first offset of each partition whose record is no older than t; -1, which is kafka.OffsetEnd, where there is none.
+func since(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition, t time.Time, ms int) ([]int64, error) {
+	return offsetsAt(ctx, c, parts, max(0, t.UnixMilli()), ms) // those below have a meaning of their own
+}
+
+// offsetsAt asks for offsets by time, in milliseconds, or by kafka.OffsetBeginning or OffsetEnd, which the protocol takes for times. It
+// asks again while a partition's leader changes, as it does right after its topic was made: the client then answers at once that it asked
+// the wrong broker, or one that does not know yet where its log ends.
+func offsetsAt(ctx context.Context, c *kafka.Consumer, parts []kafka.TopicPartition, at int64, ms int) ([]int64, error) {
+	asked := slices.Clone(parts)
+	for i := range asked {
+		asked[i].Offset = kafka.Offset(at)
+	}
 	for until := time.Now().Add(time.Duration(ms) * time.Millisecond); ; {
-		first, end, err = c.QueryWatermarkOffsets(topic, partition, max(1, int(time.Until(until).Milliseconds())))
-		if why := code(err); why != kafka.ErrNotLeaderForPartition && why != kafka.ErrLeaderNotAvailable || time.Now().After(until) {
-			return first, end, err
+		var found []int64
+		answer, err := c.OffsetsForTimes(asked, max(1, int(time.Until(until).Milliseconds())))
+		if err == nil {
+			found, err = offsets(answer)
+		}
+		switch code(err) {
+		case kafka.ErrNotLeaderForPartition, kafka.ErrLeaderNotAvailable, kafka.ErrOffsetNotAvailable, kafka.ErrFencedLeaderEpoch, kafka.ErrUnknownLeaderEpoch:
+		default:
+			return found, err
+		}
+		if time.Now().After(until) {
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
-			return first, end, err
+			return nil, err
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

@@ -71,31 +71,16 @@ func offsets(parts []kafka.TopicPartition) ([]int64, error) {
 }
 
 func (s *consumer) bounds(ctx context.Context) (first, end []int64, err error) {
-	for _, p := range s.parts {
-		err := patiently(ctx, func(ms int) error {
-			low, high, err := watermarks(ctx, s.c, s.Topic, p.Partition, ms)
-			if err == nil {
-				first, end = append(first, low), append(end, high)
-			}
-			return err
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-	}
-	return first, end, nil
+	err = patiently(ctx, func(ms int) (err error) {
+		first, end, err = bounds(ctx, s.c, s.parts, ms)
+		return err
+	})
+	return first, end, err
 }
 
 func (s *consumer) since(ctx context.Context, t time.Time) (begin []int64, err error) {
-	asked := slices.Clone(s.parts)
-	for i := range asked {
-		asked[i].Offset = kafka.Offset(t.UnixMilli())
-	}
-	err = patiently(ctx, func(ms int) error {
-		answer, err := s.c.OffsetsForTimes(asked, ms)
-		if err == nil {
-			begin, err = offsets(answer) // -1 where no record is as young
-		}
+	err = patiently(ctx, func(ms int) (err error) {
+		begin, err = since(ctx, s.c, s.parts, t, ms)
 		return err
 	})
 	return begin, err

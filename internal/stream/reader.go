@@ -103,23 +103,19 @@ func (r *Reader) assign(ctx context.Context, from Start) error {
 		parts[i] = kafka.TopicPartition{Topic: &r.topic, Partition: int32(i), Offset: kafka.OffsetBeginning}
 		r.left[int32(i)] = true
 	}
+	var begin []int64
 	switch {
 	case from.latest:
 		// Asked for now, so that what is produced after NewReader has returned is read.
-		for i := range parts {
-			_, end, err := watermarks(ctx, r.c, r.topic, parts[i].Partition, millis(ctx))
-			if err != nil {
-				return unreachable(err)
-			}
-			parts[i].Offset = kafka.Offset(end)
-		}
+		begin, err = offsetsAt(ctx, r.c, parts, int64(kafka.OffsetEnd), millis(ctx))
 	case !from.at.IsZero():
-		for i := range parts {
-			parts[i].Offset = kafka.Offset(from.at.UnixMilli())
-		}
-		if parts, err = r.c.OffsetsForTimes(parts, millis(ctx)); err != nil {
-			return unreachable(err)
-		}
+		begin, err = since(ctx, r.c, parts, from.at, millis(ctx))
+	}
+	if err != nil {
+		return unreachable(err)
+	}
+	for i, offset := range begin {
+		parts[i].Offset = kafka.Offset(offset)
 	}
 	return r.c.Assign(parts)
 }

@@ -181,12 +181,12 @@ func (s *consumer) holds(ctx context.Context, partition int32, last lastResult) 
 		return false, err
 	}
 	defer r.Close() // nothing is lost: a reader commits nothing
-	first, end, err := watermarks(ctx, r.c, s.Topic, partition, millis(ctx))
+	first, end, err := bounds(ctx, r.c, []kafka.TopicPartition{{Topic: &s.Topic, Partition: partition}}, millis(ctx))
 	if err != nil {
 		return false, unreachable(err)
 	}
 	at := last.next - 1
-	if at < first || at >= end || last.time == "" {
+	if at < first[0] || at >= end[0] || last.time == "" {
 		return false, nil
 	}
 	ends := make([]int64, partition+1)
