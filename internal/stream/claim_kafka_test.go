@@ -19,12 +19,20 @@ func TestClaimAsksAnewWhereATransactionIsOpen(t *testing.T) {
 		})
 	}
 	ctx := within(t, time.Minute)
+	refused := 0
 	for range 5 {
 		dead, _, err := claim(ctx, config(), func(kafka.LogEvent) {})
 		if err != nil {
 			t.Fatal(err)
 		}
-		go discardEvents(dead.Events())
+		undelivered := make(chan error, 1)
+		go func() {
+			for e := range dead.Events() {
+				if m, ok := e.(*kafka.Message); ok && m.TopicPartition.Error != nil {
+					undelivered <- m.TopicPartition.Error
+				}
+			}
+		}()
 		if err := dead.BeginTransaction(); err != nil {
 			t.Fatal(err)
 		}
@@ -35,14 +43,24 @@ func TestClaimAsksAnewWhereATransactionIsOpen(t *testing.T) {
 		if left := dead.Flush(10_000); left != 0 {
 			t.Fatalf("%d records were not sent", left)
 		}
+		select {
+		case err := <-undelivered:
+			t.Fatalf("the record is not there, and no transaction is open: %v", err)
+		default:
+		}
 
+		begun := time.Now()
 		p, tries, err := claim(ctx, config(), func(kafka.LogEvent) {})
+		took := time.Since(begun)
 		if err != nil {
 			t.Fatal(err)
 		}
 		go discardEvents(p.Events())
-		if tries < 2 {
-			t.Error("the client no longer says so when it is refused, and the claim waits half a second")
+		switch {
+		case tries > 1:
+			refused++
+		case took >= 400*time.Millisecond: // else the abort was quicker than the answer, and nobody was refused
+			t.Errorf("the client no longer says so when it is refused, and the claim waits half a second: it took %v", took)
 		}
 		// Nobody asks any more: the claim stands.
 		time.Sleep(700 * time.Millisecond)
@@ -57,5 +75,8 @@ func TestClaimAsksAnewWhereATransactionIsOpen(t *testing.T) {
 		}
 		p.Close()
 		dead.Close()
+	}
+	if refused == 0 {
+		t.Error("five open transactions, and no claim was refused, or the client does not say so")
 	}
 }
