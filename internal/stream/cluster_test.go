@@ -127,6 +127,21 @@ func administer(t testing.TB, k Kafka, change func(context.Context, *kafka.Admin
 // answers, which tells the id that would have been next.
 func load(t testing.TB, k Kafka, topic string, from int, perSecond float64) (end func() int) {
 	t.Helper()
+	ended := loadAndTell(t, k, topic, from, perSecond)
+	return func() int {
+		t.Helper()
+		next, _, err := ended()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+}
+
+// loadAndTell is load for a broker that may refuse records: end answers also how many were
+// acknowledged, and why others were not.
+func loadAndTell(t testing.TB, k Kafka, topic string, from int, perSecond float64) (end func() (next int, acknowledged int64, err error)) {
+	t.Helper()
 	ctx := within(t, 3*time.Minute)
 	s, err := NewSender(ctx, SenderOptions{Kafka: k, Topic: topic, Rate: perSecond})
 	if err != nil {
@@ -149,13 +164,10 @@ func load(t testing.TB, k Kafka, topic string, from int, perSecond float64) (end
 			}
 		}
 	}()
-	return func() int {
-		t.Helper()
+	return func() (int, int64, error) {
 		close(enough)
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
-		return n
+		err := <-done
+		return n, s.Sent().Delivered, err
 	}
 }
 
@@ -196,9 +208,17 @@ func scoredAtLeast(n int64) func(Progress) bool {
 	return func(p Progress) bool { return p.Records >= n }
 }
 
-// exactly drains a loop that has scored the ids 0 to n-1 and looks at its output. It goes by
-// offsets: a commit whose answer is lost moves them, and is in no count.
+// exactly drains a loop that has scored the ids 0 to n-1 and looks at its output.
 func exactly(t testing.TB, r *running, o Options, n int) outcome {
+	t.Helper()
+	got := drained(t, r, n)
+	wantOnce(t, o.Kafka, o.Output, n)
+	return got
+}
+
+// drained stops a loop when it has n records behind it. It goes by offsets: a commit whose
+// answer is lost moves them, and is in no count.
+func drained(t testing.TB, r *running, n int) outcome {
 	t.Helper()
 	r.until(t, "all are scored", func(p Progress) bool {
 		committed := int64(0)
@@ -212,6 +232,5 @@ func exactly(t testing.TB, r *running, o Options, n int) outcome {
 	if got.err != nil {
 		t.Fatal(got.err)
 	}
-	wantOnce(t, o.Kafka, o.Output, n)
 	return got
 }

@@ -17,6 +17,7 @@ const (
 	FaultMoved          Fault = "kafka_moved"         // a partition's leader or a coordinator is elsewhere, or nowhere yet
 	FaultReplicas       Fault = "too_few_replicas"    // fewer brokers hold a partition than must acknowledge
 	FaultStorage        Fault = "broker_storage"      // a broker cannot write to its disk
+	FaultBroker         Fault = "broker_error"        // a broker met an error for which Kafka has no name
 	FaultUnacknowledged Fault = "not_acknowledged"    // results were sent and not acknowledged in time
 	FaultQuota          Fault = "quota"               // the broker holds answers back
 	FaultAuth           Fault = "auth"                // credentials are refused
@@ -40,7 +41,7 @@ const (
 // Faults are all kinds, so that each can be counted from zero.
 func Faults() []Fault {
 	return []Fault{
-		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
+		FaultUnreachable, FaultMoved, FaultReplicas, FaultStorage, FaultBroker, FaultUnacknowledged, FaultQuota, FaultAuth, FaultRights, FaultTLS,
 		FaultTopic, FaultFenced, FaultTimeout, FaultOffsetLost, FaultBehind, FaultHistoryLost, FaultPanic, FaultTooLarge, FaultOutdated, FaultStuck, FaultWithheld, FaultConsole, FaultOther,
 	}
 }
@@ -79,6 +80,8 @@ func faultOfCode(c kafka.ErrorCode) Fault {
 		return FaultReplicas
 	case kafka.ErrKafkaStorageError, kafka.ErrLogDirNotFound:
 		return FaultStorage
+	case kafka.ErrUnknown:
+		return FaultBroker
 	case kafka.ErrMsgTimedOut:
 		return FaultUnacknowledged
 	case kafka.ErrThrottlingQuotaExceeded:
@@ -116,6 +119,8 @@ func (f Fault) advice(k Kafka) string {
 		return "bring brokers back: fewer of them hold the topics that are written, or Kafka's own, than min.insync.replicas asks for; nothing is lost"
 	case FaultStorage:
 		return "look at the broker's disk and log: it cannot write; the stream goes on by itself when it can"
+	case FaultBroker:
+		return "look at the broker's log: it met an error for which Kafka has no name (a full disk is one cause); the stream tries again by itself"
 	case FaultBehind:
 		return "restart the broker that coordinates the group: it answers older offsets than its log holds; nothing is scored twice meanwhile;" +
 			" if the commits are gone for good, accept that by: starter seek"
@@ -164,7 +169,7 @@ func (f Fault) vague() bool {
 // named tells the faults that say what a person has to mend.
 func (f Fault) named() bool {
 	switch f {
-	case FaultAuth, FaultRights, FaultTLS, FaultTopic, FaultReplicas, FaultStorage:
+	case FaultAuth, FaultRights, FaultTLS, FaultTopic, FaultReplicas, FaultStorage, FaultBroker:
 		return true
 	}
 	return false

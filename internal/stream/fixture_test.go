@@ -160,7 +160,17 @@ func contents(t testing.TB, k Kafka, topic string) []Record {
 // in the order of their offsets within each input partition.
 func wantOnce(t testing.TB, k Kafka, topic string, n int) {
 	t.Helper()
-	seen := make(map[string]int, n)
+	ids := make([]string, n)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("id-%d", i)
+	}
+	wantOnceEach(t, k, topic, ids)
+}
+
+// wantOnceEach is wantOnce for these ids.
+func wantOnceEach(t testing.TB, k Kafka, topic string, ids []string) {
+	t.Helper()
+	seen := make(map[string]int, len(ids))
 	last := map[int32]int64{}
 	for _, r := range contents(t, k, topic) {
 		p, err := score.DecodePrediction(r.Value)
@@ -177,16 +187,16 @@ func wantOnce(t testing.TB, k Kafka, topic string, n int) {
 		}
 	}
 	lost, repeated := 0, 0
-	for i := range n {
-		switch c := seen[fmt.Sprintf("id-%d", i)]; {
+	for _, id := range ids {
+		switch c := seen[id]; {
 		case c == 0:
 			lost++
 		case c > 1:
 			repeated++
 		}
 	}
-	if lost > 0 || repeated > 0 || len(seen) != n {
-		t.Fatalf("%d ids: %d lost, %d repeated, %d seen", n, lost, repeated, len(seen))
+	if lost > 0 || repeated > 0 || len(seen) != len(ids) {
+		t.Fatalf("%d ids: %d lost, %d repeated, %d seen", len(ids), lost, repeated, len(seen))
 	}
 }
 

@@ -28,6 +28,7 @@ func TestEveryFaultSaysWhatToDo(t *testing.T) {
 		{kafka.NewError(kafka.ErrNotCoordinator, "", false), FaultMoved, "wait"},
 		{kafka.NewError(kafka.ErrNotEnoughReplicas, "", false), FaultReplicas, "min.insync.replicas"},
 		{kafka.NewError(kafka.ErrKafkaStorageError, "", false), FaultStorage, "disk"},
+		{kafka.NewError(kafka.ErrUnknown, "", false), FaultBroker, "broker's log"},
 		{kafka.NewError(kafka.ErrMsgTimedOut, "", false), FaultUnacknowledged, "brokers"},
 		{&throttled{client: "producer", longest: time.Second}, FaultQuota, "producer_byte_rate"},
 		{kafka.NewError(kafka.ErrAuthentication, "", false), FaultAuth, "KAFKA_SASL_PASSWORD"},

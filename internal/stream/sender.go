@@ -40,7 +40,7 @@ type Sender struct {
 // Sent counts what became of the records.
 type Sent struct {
 	Delivered int64 `json:"delivered"` // acknowledged by all replicas in sync
-	Failed    int64 `json:"failed"`
+	Failed    int64 `json:"failed"`    // not acknowledged; the topic may have some of them all the same
 }
 
 // NewSender makes a sender. It fails if the topic does not exist or no broker answers.
