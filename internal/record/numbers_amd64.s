@@ -17,23 +17,36 @@ DATA ·weights+80(SB)/8, $0x2E2E2E2E2E2E2E2E // '.'
 DATA ·weights+88(SB)/8, $0x2E2E2E2E2E2E2E2E
 GLOBL ·weights(SB), RODATA|NOPTR, $96
 
-// func numbersAVX512(b *byte, n int, columns *int, count int, out *float64) (done, read int)
+// 32 bytes of ones, then 32 of zeros: the 32 that begin with byte k have ones in the first 32-k.
+DATA ·window+0(SB)/8, $0xFFFFFFFFFFFFFFFF
+DATA ·window+8(SB)/8, $0xFFFFFFFFFFFFFFFF
+DATA ·window+16(SB)/8, $0xFFFFFFFFFFFFFFFF
+DATA ·window+24(SB)/8, $0xFFFFFFFFFFFFFFFF
+DATA ·window+32(SB)/8, $0
+DATA ·window+40(SB)/8, $0
+DATA ·window+48(SB)/8, $0
+DATA ·window+56(SB)/8, $0
+GLOBL ·window(SB), RODATA|NOPTR, $64
+
+// func numbersAVX2(b *byte, i, n int, columns *int, count int, out *float64) (done, end int)
 //
 // What numbers look like decides no branch here, only what stays the same from number to number does (that a comma follows,
 // that they are not too long), since to guess wrong costs more than to compute.
 //
 //	SI   where the number starts      R8   where the bytes end     R10  where the last number read ended
 //	R13  1 if it has a minus          R14  its length              R11  the digits behind its point
-//	DI   the next column   CX  columns left   R9  out   R12  decimals
-TEXT ·numbersAVX512(SB), NOSPLIT, $0-56
-	MOVQ b+0(FP), SI
-	MOVQ n+8(FP), R8
-	MOVQ columns+16(FP), DI
-	MOVQ count+24(FP), CX
-	MOVQ out+32(FP), R9
-	ADDQ SI, R8
+//	DI   the next column   CX  columns left   R9  out   R12  decimals   R15  window
+TEXT ·numbersAVX2(SB), NOSPLIT, $0-64
+	MOVQ b+0(FP), R8
+	MOVQ i+8(FP), SI
+	MOVQ columns+24(FP), DI
+	MOVQ count+32(FP), CX
+	MOVQ out+40(FP), R9
+	ADDQ R8, SI
+	ADDQ n+16(FP), R8
 	MOVQ SI, R10
 	LEAQ ·decimals(SB), R12
+	LEAQ ·window(SB), R15
 	VBROADCASTI128 ·weights+0(SB), Y11
 	VBROADCASTI128 ·weights+16(SB), Y12
 	VBROADCASTI128 ·weights+32(SB), Y13
@@ -43,22 +56,29 @@ TEXT ·numbersAVX512(SB), NOSPLIT, $0-56
 	VXORPD X15, X15, X15
 
 number:
+	// The 32 bytes from the number on, or the last 32: AX has the bits of the digits, BX those of the points.
 	MOVQ R8, R11
 	SUBQ SI, R11
-	CMPQ R11, $32
-	JLT  tail
-	VMOVDQU (SI), Y0
-
-loaded:
-	// Bits of the digits, and of the points. The number ends at the first byte that is neither, but for a minus in front.
-	VPSUBB Y8, Y0, Y1
-	VPCMPUB $2, Y9, Y1, K1
-	VPCMPEQB Y10, Y0, K2
+	JLE  done
 	XORL R13, R13
+	MOVL $32, DX
+	SUBQ R11, DX
+	CMOVQLT R13, DX // bytes of the 32 that stand in front of the number
+	MOVQ SI, BX
+	SUBQ DX, BX
+	VMOVDQU (BX), Y0
+	VPSUBB Y8, Y0, Y1
+	VPMINUB Y9, Y1, Y2
+	VPCMPEQB Y1, Y2, Y2
+	VPCMPEQB Y10, Y0, Y3
+	VPMOVMSKB Y2, AX
+	VPMOVMSKB Y3, BX
+	SHRXL DX, AX, AX
+	SHRXL DX, BX, BX
+
+	// The number ends at the first byte that is neither, but for a minus in front.
 	CMPB (SI), $'-'
 	SETEQ R13
-	KMOVD K1, AX
-	KMOVD K2, BX
 	MOVL AX, DX
 	ORL  BX, DX
 	ORL  R13, DX
@@ -97,16 +117,23 @@ loaded:
 	CMPL DX, $33
 	JHI  done // a 0, and more digits in front of the point
 
-	// All digits, moved to the right end of 32, and joined: AX is the first 16 of them, BX the last 16.
+	// Its digits at the right end of 32 bytes, the point left out: those behind it as they stand, those in front from one byte before.
 	BZHIL R14, AX, AX
-	KMOVD AX, K3
-	VPCOMPRESSB.Z Y1, K3, Y2
-	POPCNTL AX, DX
-	NEGL DX
-	MOVL $-1, AX
-	SHLXL DX, AX, AX
-	KMOVD AX, K4
-	VPEXPANDB.Z Y2, K4, Y3
+	POPCNTL AX, AX
+	LEAQ (SI)(R14*1), DX
+	LEAQ -33(DX), BX
+	CMPQ BX, b+0(FP)
+	JCS  done // would read what stands before the bytes
+	VMOVDQU -32(DX), Y2
+	LEAL -1(R11), BX
+	ANDL $31, BX // without a point all but the first, and that is none of the number's
+	VMOVDQU 1(R15)(BX*1), Y4
+	VPBLENDVB Y4, -33(DX), Y2, Y2
+	VPSUBB Y8, Y2, Y2
+	VMOVDQU (R15)(AX*1), Y5
+	VPANDN Y2, Y5, Y3
+
+	// Joined: AX is the first 16 of them, BX the last 16.
 	VPMADDUBSW Y11, Y3, Y3
 	VPMADDWD Y12, Y3, Y3
 	VPACKUSDW Y3, Y3, Y3
@@ -167,21 +194,11 @@ loaded:
 	INCQ SI
 	JMP  number
 
-tail:
-	// Loads only what there is; the rest reads as 0, which is no digit.
-	TESTQ R11, R11
-	JLE  done
-	MOVL $-1, AX
-	BZHIL R11, AX, AX
-	KMOVD AX, K1
-	VMOVDQU8.Z (SI), K1, Y0
-	JMP  loaded
-
 done:
 	VZEROUPPER
 	SUBQ b+0(FP), R10
-	SUBQ columns+16(FP), DI
+	SUBQ columns+24(FP), DI
 	SHRQ $3, DI
-	MOVQ DI, done+40(FP)
-	MOVQ R10, read+48(FP)
+	MOVQ DI, done+48(FP)
+	MOVQ R10, end+56(FP)
 	RET

@@ -53,6 +53,9 @@ func checkNumbers(t interface {
 	return done
 }
 
+// front is as long as what numbers does not read at the beginning.
+var front = strings.Repeat(" ", 33)
+
 // That numbers is right is of no use where it never takes a number: all but a few of what a producer writes.
 func TestNumbersReadsWhatProducersWrite(t *testing.T) {
 	needFastNumbers(t)
@@ -75,8 +78,8 @@ func TestNumbersReadsWhatProducersWrite(t *testing.T) {
 				for i := range all {
 					all[i] = form.number()
 				}
-				text := strings.Join(all, []string{",", ", "}[r.IntN(2)]) + "]]}"
-				read += checkNumbers(t, []byte(text), 0, 10)
+				text := front + strings.Join(all, []string{",", ", "}[r.IntN(2)]) + "]]}"
+				read += checkNumbers(t, []byte(text), len(front), 10)
 			}
 			if read < 19_900 {
 				t.Errorf("%d of 20,000 numbers were read", read)
@@ -96,36 +99,45 @@ func TestNumbersStopsWhereItShould(t *testing.T) {
 		"1,0.000000000000000000000000001]]": 2, "1,0.0000000000000000000000000001]]": 1, "1,-0.000000000000000000000000001]]": 2,
 		"1,0.00000000000000000000000000000000000000000001]]": 1, "1,11111111111111111111111111111111111111111111111]]": 1,
 	} {
-		for _, before := range []string{"", strings.Repeat(" ", 40)} {
-			if got := checkNumbers(t, []byte(before+text), len(before), 2); got != want {
-				t.Errorf("%q: %d numbers, want %d", text, got, want)
-			}
+		if got := checkNumbers(t, []byte(front+text), len(front), 2); got != want {
+			t.Errorf("%q: %d numbers, want %d", text, got, want)
 		}
 		// Followed by enough bytes to be loaded at once.
-		if got := checkNumbers(t, []byte(text+strings.Repeat("]", 64)), 0, 2); got != want && text != "1,2" && text != "1,2]" && text != "1" {
+		if got := checkNumbers(t, []byte(front+text+strings.Repeat("]", 64)), len(front), 2); got != want && text != "1,2" && text != "1,2]" && text != "1" {
 			t.Errorf("%q and more: %d numbers, want %d", text, got, want)
+		}
+		// Not far enough from the first byte.
+		if got := checkNumbers(t, []byte(text+strings.Repeat("]", 64)), 0, 2); got > want {
+			t.Errorf("%q at the beginning: %d numbers, want %d at most", text, got, want)
 		}
 	}
 }
 
-func TestNumbersReadsNothingBehindTheBytes(t *testing.T) {
+func TestNumbersReadsNothingAroundTheBytes(t *testing.T) {
 	needFastNumbers(t)
 	page := unix.Getpagesize()
-	memory, err := unix.Mmap(-1, 0, 2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	memory, err := unix.Mmap(-1, 0, 3*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer unix.Munmap(memory)
-	if err := unix.Mprotect(memory[page:], unix.PROT_NONE); err != nil {
-		t.Fatal(err)
+	for _, outside := range [][]byte{memory[:page], memory[2*page:]} {
+		if err := unix.Mprotect(outside, unix.PROT_NONE); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for _, text := range []string{"0.25, -1.5, 1234567890.12345, 7]]}", "-1.5]", "-", "1, ", "1,", "1", "11111111111111111111111111111111", "1.1,-"} {
-		for n := 1; n <= len(text); n++ {
-			b := memory[page-n : page : page]
-			copy(b, text)
-			checkNumbers(t, b, 0, 4)
-			copy(b, text[len(text)-n:])
-			checkNumbers(t, b, 0, 4)
+		for before := range 40 {
+			for n := 1; n <= len(text); n++ {
+				for _, part := range []string{text[:n], text[len(text)-n:]} {
+					for _, from := range []int{page, 2*page - before - n} {
+						b := memory[from : from+before+n : from+before+n]
+						copy(b, front+"       ")
+						copy(b[before:], part)
+						checkNumbers(t, b, before, 4)
+					}
+				}
+			}
 		}
 	}
 }
@@ -136,13 +148,14 @@ func TestNumbersEqualsNumberNearTies(t *testing.T) {
 	for range 20_000 {
 		f := math.Ldexp(1+r.Float64(), r.IntN(70)-10)
 		middle := f + (math.Nextafter(f, math.Inf(1))-f)/2
-		var b []byte
+		b := []byte(front)
 		for digits := range 20 {
 			b = append(strconv.AppendFloat(b, middle, 'f', digits, 64), ',')
 			b = append(strconv.AppendFloat(b, f, 'f', digits, 64), ',')
 		}
-		for i := 0; i < len(b); i += bytes.IndexByte(b[i:], ',') + 1 {
-			checkNumbers(t, append(b, "]]"...), i, 2)
+		b = append(b, "]]"...)
+		for i := len(front); i < len(b)-2; i += bytes.IndexByte(b[i:], ',') + 1 {
+			checkNumbers(t, b, i, 2)
 		}
 	}
 }
@@ -150,7 +163,7 @@ func TestNumbersEqualsNumberNearTies(t *testing.T) {
 func TestNumbersEqualsNumberForAllSpellings(t *testing.T) {
 	needFastNumbers(t)
 	spelling := rapid.StringMatching(`( ?-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,24})?([eE][+-]?[0-9]{1,4})?,){1,6}`)
-	rapid.Check(t, func(t *rapid.T) { checkNumbers(t, []byte(spelling.Draw(t, "numbers")), 0, 6) })
+	rapid.Check(t, func(t *rapid.T) { checkNumbers(t, []byte(front+spelling.Draw(t, "numbers")), len(front), 6) })
 }
 
 func FuzzNumbersEqualsNumber(f *testing.F) {
@@ -158,7 +171,10 @@ func FuzzNumbersEqualsNumber(f *testing.F) {
 	for _, seed := range []string{"1,2]]", "-0.5, 149.62, 3.5844606528758993]]}", "0.1234567890123456789,18446744073709551616,1e5", "00,1.,.5,--1,1..2]"} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) { checkNumbers(t, []byte(text), 0, 4) })
+	f.Fuzz(func(t *testing.T, text string) {
+		checkNumbers(t, []byte(text), 0, 4)
+		checkNumbers(t, []byte(front+text), len(front), 4)
+	})
 }
 
 // The way without it has to stay as good, though no test may come by it on a processor that has the instructions.

@@ -9,7 +9,7 @@
 // Guarantees:
 //   - All rows of a message are decoded, or none, and then the error is a *Reject with a stable Reason.
 //   - Numbers are read exactly as strconv.ParseFloat reads them, to the last bit, also by the vector instructions that most of
-//     them are read with on processors of amd64 that have AVX-512 and its VBMI2. The build tag purego leaves those out.
+//     them are read with on processors of amd64 that have AVX2. The build tag purego leaves those out.
 //   - JSON is read strictly: trailing bytes, control characters in strings, leading zeros and the like are refused.
 //     (Like encoding/json, it tolerates invalid UTF-8 inside strings.)
 //   - Decoding a valid message allocates nothing once the Rows have grown to the size of a batch.
