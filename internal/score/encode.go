@@ -81,9 +81,12 @@ func (e *encoder) prediction(out []byte, o *origin, id []byte, features uint64, 
 // id appends the prediction's id, as Prediction describes it.
 func (e *encoder) id(out []byte, o *origin) []byte {
 	out = append(out, '"')
-	if len(o.key) > 0 && (plainText(o.key) == len(o.key) || utf8.Valid(o.key)) {
+	switch {
+	case len(o.key) > 0 && plainText(o.key) == len(o.key):
+		out = append(out, o.key...)
+	case len(o.key) > 0 && utf8.Valid(o.key):
 		out = appendEscaped(out, o.key)
-	} else {
+	default:
 		out = append(out, e.topic...)
 		out = append(out, '-')
 		out = strconv.AppendInt(out, int64(o.partition), 10)
@@ -177,7 +180,7 @@ func plainText(s []byte) int {
 
 // appendToken writes a JSON number or string that was checked on its way in; only invalid UTF-8 is left to mend.
 func appendToken(out, token []byte) []byte {
-	if utf8.Valid(token) {
+	if token[0] != '"' || utf8.Valid(token) { // a number is ASCII
 		return append(out, token...)
 	}
 	for len(token) > 0 {
