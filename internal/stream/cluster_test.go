@@ -143,10 +143,7 @@ func load(t testing.TB, k Kafka, topic string, from int, perSecond float64) (end
 func loadAndTell(t testing.TB, k Kafka, topic string, from int, perSecond float64) (end func() (next int, acknowledged int64, err error)) {
 	t.Helper()
 	ctx := within(t, 3*time.Minute)
-	s, err := NewSender(ctx, SenderOptions{Kafka: k, Topic: topic, Rate: perSecond})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := sender(t, ctx, SenderOptions{Kafka: k, Topic: topic, Rate: perSecond})
 	enough, done := make(chan struct{}), make(chan error, 1)
 	n := from
 	go func() {
@@ -158,7 +155,7 @@ func loadAndTell(t testing.TB, k Kafka, topic string, from int, perSecond float6
 				return
 			default:
 			}
-			if err := s.Send(ctx, fmt.Appendf(nil, "id-%d", n), fmt.Appendf(nil, `{"Amount":%d.5,"id":%d}`, n%7-3, n)); err != nil {
+			if err := sendID(ctx, s, n); err != nil {
 				done <- err
 				return
 			}

@@ -1,11 +1,10 @@
 package stream
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,10 +20,10 @@ import (
 // does, and comes up when there is room.
 //
 // It need not end at once. The input's index is a file in its memory, and has not been
-// touched yet, since all that was sent is one batch. The next record finds room at the end
-// of the log, where a page of memory is begun, and none in the index: the broker answers
-// with an error that has no name, and the record stays in the log. Its sender is told that
-// it failed; the loop scores it, and once.
+// touched yet, since all that was sent is one batch. The next record, a small one, finds
+// room at the end of the log, where a page of memory is begun, and none in the index: the
+// broker answers with an error that has no name, and the record stays in the log. Its
+// sender is told that it failed; the loop scores it, and once.
 func TestStreamOutlivesAFullDiskOfItsBroker(t *testing.T) {
 	t.Parallel()
 	broker(t) // says why there is none
@@ -41,18 +40,7 @@ func TestStreamOutlivesAFullDiskOfItsBroker(t *testing.T) {
 	o := topics(t, Kafka{Brokers: own.Brokers()}, 1)
 	log := listen(&o)
 	ctx := within(t, 3*time.Minute)
-	send := func(s *Sender, id int) {
-		if err := s.Send(ctx, fmt.Appendf(nil, "id-%d", id), fmt.Appendf(nil, `{"Amount":%d.5,"id":%d}`, id%7-3, id)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	batch := sender(t, ctx, SenderOptions{Kafka: o.Kafka, Topic: o.Topic, Linger: time.Second})
-	for id := range 1000 {
-		send(batch, id)
-	}
-	if _, err := batch.Close(ctx); err != nil {
-		t.Fatal(err)
-	}
+	preloadBy(t, SenderOptions{Kafka: o.Kafka, Topic: o.Topic, Linger: time.Second}, 0, 1000)
 	r := start(t, o, engine(t, o.Topic, nil))
 	r.until(t, "it runs", scoredAtLeast(1000))
 	before := own.PID(t, stack.Kafka)
@@ -60,7 +48,9 @@ func TestStreamOutlivesAFullDiskOfItsBroker(t *testing.T) {
 	time.Sleep(500 * time.Millisecond) // it is given its id, which the broker has to write down
 	ballast := filepath.Join(disk, "ballast")
 	fill(t, ballast)
-	send(single, 1000)
+	if err := sendID(ctx, single, 1000); err != nil {
+		t.Fatal(err)
+	}
 	ended := loadAndTell(t, o.Kafka, o.Topic, 1001, 2000)
 	p := r.until(t, "the broker is gone", func(p Progress) bool { return p.Faults[FaultUnreachable]+p.Faults[FaultStorage] > 0 })
 	t.Logf("records %d, faults %v: %s", p.Records, p.Faults, p.LastError)
@@ -88,23 +78,14 @@ func TestStreamOutlivesAFullDiskOfItsBroker(t *testing.T) {
 	log.wantLine(t, FaultUnreachable, "")
 }
 
-func sender(t *testing.T, ctx context.Context, o SenderOptions) *Sender {
-	t.Helper()
-	s, err := NewSender(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // wantNamelessAtMost fails for an error of a Sender that a full disk does not explain.
 func wantNamelessAtMost(t *testing.T, err error) {
 	t.Helper()
 	if err == nil {
 		return
 	}
-	if t.Log(err); code(err) != kafka.ErrUnknown {
-		t.Error("is not the broker's own error")
+	if t.Log(err); code(err) != kafka.ErrUnknown || !strings.Contains(err.Error(), "broker's log") {
+		t.Error("that is not the error without a name, or does not say what to do")
 	}
 }
 

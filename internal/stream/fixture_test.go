@@ -125,19 +125,34 @@ func within(t testing.TB, d time.Duration) context.Context {
 // preload sends records with keys id-0, id-1 ... to a topic.
 func preload(t testing.TB, k Kafka, topic string, from, to int) {
 	t.Helper()
+	preloadBy(t, SenderOptions{Kafka: k, Topic: topic}, from, to)
+}
+
+func preloadBy(t testing.TB, o SenderOptions, from, to int) {
+	t.Helper()
 	ctx := within(t, 60*time.Second)
-	s, err := NewSender(ctx, SenderOptions{Kafka: k, Topic: topic})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := from; i < to; i++ {
-		if err := s.Send(ctx, fmt.Appendf(nil, "id-%d", i), fmt.Appendf(nil, `{"Amount":%d.5,"id":%d}`, i%7-3, i)); err != nil {
+	s := sender(t, ctx, o)
+	for id := from; id < to; id++ {
+		if err := sendID(ctx, s, id); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if sent, err := s.Close(ctx); err != nil || sent.Delivered != int64(to-from) {
 		t.Fatalf("sent %+v: %v", sent, err)
 	}
+}
+
+func sender(t testing.TB, ctx context.Context, o SenderOptions) *Sender {
+	t.Helper()
+	s, err := NewSender(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func sendID(ctx context.Context, s *Sender, id int) error {
+	return s.Send(ctx, fmt.Appendf(nil, "id-%d", id), fmt.Appendf(nil, `{"Amount":%d.5,"id":%d}`, id%7-3, id))
 }
 
 // contents reads a topic to its end, committed records only.

@@ -151,7 +151,11 @@ func (s *Sender) Close(ctx context.Context) (Sent, error) {
 	sent := s.Sent()
 	sent.Failed = s.queued - sent.Delivered
 	if f := s.failure.Load(); f != nil {
-		return sent, fmt.Errorf("send to %s: %d of %d records failed: %w", s.options.Topic, sent.Failed, s.queued, f.err)
+		err := fmt.Errorf("send to %s: %d of %d records failed: %w", s.options.Topic, sent.Failed, s.queued, f.err)
+		if code(err) == kafka.ErrUnknown {
+			err = fmt.Errorf("%w; look at the broker's log, and ask the topic before you send them again: it may have them", err)
+		}
+		return sent, err
 	}
 	if sent.Failed > 0 {
 		return sent, fmt.Errorf("send to %s: %d of %d records were not acknowledged in time: %w", s.options.Topic, sent.Failed, s.queued, context.Cause(ctx))
