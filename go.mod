@@ -5,7 +5,7 @@ go 1.26.8
 require (
 	github.com/caarlos0/env/v11 v11.3.1
 	github.com/chewxy/hm v1.0.0
-	github.com/confluentinc/confluent-kafka-go/v2 v2.15.0
+	github.com/confluentinc/confluent-kafka-go/v2 v2.15.1
 	github.com/goccy/go-yaml v1.19.0
 	github.com/google/uuid v1.6.0
 	github.com/jedib0t/go-pretty/v6 v6.7.8

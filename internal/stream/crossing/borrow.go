@@ -12,7 +12,7 @@ import (
 var ErrUnsuitable = errors.New("no batched crossings")
 
 // Library is the version of librdkafka whose declarations were checked, see drift_test.go.
-const Library = "2.15.0"
+const Library = "2.15.1"
 
 // borrow answers the C handle that a client keeps in its unexported field "handle", under
 // the given name, if it is a non-nil pointer to the C type given.

@@ -13,7 +13,7 @@ import (
 
 const (
 	clientModule  = "github.com/confluentinc/confluent-kafka-go/v2"
-	clientVersion = "v2.15.0" // whose handle.rk and handle.rkq borrow.go reads
+	clientVersion = "v2.15.1" // whose handle.rk and handle.rkq borrow.go reads
 )
 
 const whatToCheck = `
