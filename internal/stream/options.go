@@ -47,7 +47,8 @@ type Options struct {
 	Console     io.Writer // of the console sink
 
 	// CommitInterval is how long a record may wait, under load, for the commit of its
-	// transaction to begin (default 25 ms). A loop that has caught up commits at once. One
+	// transaction to begin (default 25 ms). A loop that has caught up commits at once, or, where
+	// a commit had many records, so long after that one's beginning (100 ms at most). One
 	// that is behind stretches it so that commits take no more than a quarter of its time.
 	CommitInterval time.Duration
 	MaxBatch       int // records that are scored together (default 4096)

@@ -25,6 +25,7 @@ type session struct {
 	inHand bool     // a transaction is open
 	ahead  bool     // the sink has collected results for the next one
 	began  time.Time
+	rest   time.Duration // before the next records are read, see spacing
 	cost   time.Duration // what the loop waits for a commit, smoothed
 	took   time.Duration // what a commit takes, smoothed
 	txn    Counts        // of the transaction in hand, or of what was collected
@@ -151,6 +152,12 @@ const idleWait = 100 * time.Millisecond
 
 func (s *session) step(ctx context.Context) error {
 	wait := idleWait
+	if s.rest > 0 {
+		wait = min(wait, s.rest)
+		s.rest -= wait
+		s.sleep(ctx, wait)
+		return nil
+	}
 	if s.flight.done != nil {
 		wait = time.Millisecond // if nothing is there to be scored meanwhile, the commit is waited for
 	} else if s.inHand {
@@ -196,11 +203,33 @@ func (s *session) step(ctx context.Context) error {
 	if s.inHand && (idle || elapsed(s.began, s.Now()) >= s.deadline()) {
 		s.commit(ctx)
 	}
-	if idle || len(in) == 0 || !s.wire.overlaps() {
-		return s.land(ctx) // there is nothing to do meanwhile
+	if idle || len(in) == 0 || !s.wire.overlaps() { // there is nothing to do meanwhile
+		if err := s.land(ctx); err != nil {
+			return err
+		}
+		if idle {
+			s.rest = s.spacing() - s.flight.took
+		}
 	}
 	return nil
 }
+
+// spacing is how long after the beginning of the commit that has landed the next may begin, while the loop keeps up. A commit costs
+// client and broker the same for one record as for a thousand: one after the other, they take the processors from what everything waits
+// for. Records that come seldom do not wait for each other.
+func (s *session) spacing() time.Duration {
+	records := s.flight.txn.Records
+	if s.Delivery != ExactlyOnce || records < fewRecords { // without transactions results are there before their offsets
+		return 0
+	}
+	return time.Duration(float64(min(s.CommitInterval, mostSpacing)) * min(1, float64(records)/manyRecords))
+}
+
+const (
+	fewRecords  = 16
+	manyRecords = 64 // what 2,500 records a second are in 25 ms
+	mostSpacing = 100 * time.Millisecond
+)
 
 // allowance is how many records the orders allow to be read now.
 func (s *session) allowance() int {
