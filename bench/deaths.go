@@ -42,7 +42,7 @@ func (d *deaths) restarts(ctx context.Context) error {
 		if err := d.worker.kill(); err != nil {
 			return err
 		}
-		next, err := d.start()
+		next, err := d.again()
 		if err != nil {
 			return err
 		}

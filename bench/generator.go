@@ -96,6 +96,9 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 type latencies struct {
 	all  []time.Duration // sorted
 	late []time.Duration // sorted
+	warm time.Duration   // how long was sent before
+
+	process, machine float64 // cores: of the program that streams, and of everything
 }
 
 // receive reads predictions until all messages are answered. One that does not come

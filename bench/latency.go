@@ -59,38 +59,51 @@ func (b *bench) latency(ctx context.Context, args []string) error {
 }
 
 func (t *trial) latency(ctx context.Context, o latencyOptions) error {
-	r, err := t.read(t.output, readCommitted, true)
+	got, err := t.timed(ctx, o)
 	if err != nil {
-		return err
-	}
-	defer r.close()
-	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", busy)}
-	t.bench.say("sending %.0f messages a second, for %v and longer, and for %v", o.rate, o.warmup, o.lasts)
-	g := newGenerator(o, t.messages, t.warmed(ctx, o.warmup))
-	sent := make(chan error, 1)
-	go func() { sent <- g.send(ctx, t.kafka, t.topicIn) }()
-	got, err := g.receive(ctx, r, sent, t.worker)
-	for _, it := range processes {
-		it.end()
-	}
-	if err != nil {
-		return err
-	}
-	if err := t.stop(ctx); err != nil {
 		return err
 	}
 	out := &report{bench: "latency", settings: t.settings(
-		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", math.Round(g.due(g.first.Load()).Sub(g.begin).Seconds())},
+		setting{"rate", o.rate}, setting{"seconds", o.lasts.Seconds()}, setting{"warmup_seconds", math.Round(got.warm.Seconds())},
 		setting{"linger_ms", millis(o.linger)}, setting{"from", "the moment a message was due"},
 		setting{"to", "its prediction at a read_committed reader"},
 	)}
 	got.report(out)
-	for i, name := range []string{"worker_cpu", "machine_cpu"} {
-		used, err := processes[i].between(g.due(g.first.Load()), g.due(g.total.Load()))
-		if err != nil {
-			return err
-		}
-		out.add(name, used.Seconds()/o.lasts.Seconds(), "cores")
-	}
+	out.add("worker_cpu", got.process, "cores")
+	out.add("machine_cpu", got.machine, "cores")
 	return t.bench.print(out, o.json)
+}
+
+// timed measures, and ends the stream.
+func (t *trial) timed(ctx context.Context, o latencyOptions) (got latencies, err error) {
+	r, err := t.read(t.output, readCommitted, true)
+	if err != nil {
+		return got, err
+	}
+	defer r.close()
+	processes := []*sampler{sampleProcess(t.worker.pid()), sample("the machine", busy)}
+	t.bench.say("sending %.0f messages a second, for %v and longer, and for %v", o.rate, o.warmup, o.lasts)
+	g := newGenerator(o, t.messages, t.warmed(ctx, o.warmup, t.worker.pid()))
+	sent := make(chan error, 1)
+	go func() { sent <- g.send(ctx, t.kafka, t.topicIn) }()
+	got, err = g.receive(ctx, r, sent, t.worker)
+	for _, it := range processes {
+		it.end()
+	}
+	if err != nil {
+		return got, err
+	}
+	if err := t.stop(ctx); err != nil {
+		return got, err
+	}
+	first, last := g.due(g.first.Load()), g.due(g.total.Load())
+	got.warm = first.Sub(g.begin)
+	for i, into := range []*float64{&got.process, &got.machine} {
+		used, err := processes[i].between(first, last)
+		if err != nil {
+			return got, err
+		}
+		*into = used.Seconds() / o.lasts.Seconds()
+	}
+	return got, nil
 }

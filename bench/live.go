@@ -11,8 +11,9 @@ import (
 type live struct {
 	*site
 	plan   job.StreamPlan
-	flow   *running
+	flow   *running // nil: the program that streams is not our worker
 	worker *child
+	again  func() (*child, error) // starts another of its kind
 }
 
 // live makes topics and a model, starts worker and workflow, and waits until the stream runs.
@@ -27,7 +28,7 @@ func (s *site) live(ctx context.Context, partitions, shards int) (*live, error) 
 	if err := s.makeTopics(ctx, partitions, s.topicIn, s.output, s.output+".dlq"); err != nil {
 		return nil, err
 	}
-	l := &live{site: s}
+	l := &live{site: s, again: s.start}
 	if l.plan, err = plan(ctx, server, s.topicIn, s.output, shards); err != nil {
 		return nil, err
 	}
@@ -46,13 +47,15 @@ func (s *site) live(ctx context.Context, partitions, shards int) (*live, error) 
 	return l, nil
 }
 
-// stop ends the stream and the worker.
-func (l *live) stop(ctx context.Context) error {
-	err := l.flow.stop(ctx)
+// stop ends the stream and the program.
+func (l *live) stop(ctx context.Context) (err error) {
+	if l.flow != nil {
+		err = l.flow.stop(ctx)
+	}
 	return errors.Join(err, l.worker.stop())
 }
 
-// abandon kills the worker if it still runs, as after an error.
+// abandon kills the program if it still runs, as after an error.
 func (l *live) abandon() {
 	if err := l.worker.end(); err != nil {
 		l.bench.say("%v", err)

@@ -28,34 +28,45 @@ func (b *bench) peerPython(ctx context.Context) (string, error) {
 // pythonWith makes a Python environment that peers run in, once: its name says which
 // pins it holds. Every package is checked against its SHA-256, and none is built.
 func (b *bench) pythonWith(ctx context.Context, packages []byte, what string) (string, error) {
-	sum := sha256.Sum256(packages)
+	dir, err := b.once(packages, what, func(dir string) error {
+		base, err := findPython(ctx)
+		if err != nil {
+			return err
+		}
+		if err := command(ctx, base, "-m", "venv", dir); err != nil {
+			return fmt.Errorf("%w\nPython's venv module does not work: install it (Debian: apt-get install python3-venv)", err)
+		}
+		pins := filepath.Join(dir, "pins.txt")
+		if err := os.WriteFile(pins, packages, 0o644); err != nil {
+			return err
+		}
+		return command(ctx, filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", pins)
+	})
+	return filepath.Join(dir, "bin", "python"), err
+}
+
+// once fills a folder for peers, whose name says what it was made of, and answers it. What was half made is made again.
+func (b *bench) once(of []byte, what string, fill func(dir string) error) (string, error) {
+	sum := sha256.Sum256(of)
 	dir := filepath.Join(b.tools(), "peers-"+hex.EncodeToString(sum[:6]))
-	python := filepath.Join(dir, "bin", "python")
-	complete := filepath.Join(dir, "complete") // written last: a half-made environment is made again
+	fail := func(err error) (string, error) { return "", fmt.Errorf("make the peers' environment: %w", err) }
+	complete := filepath.Join(dir, "complete") // written last
 	if _, err := os.Stat(complete); err == nil {
-		return python, nil
+		return dir, nil
 	} else if !errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("make the peers' environment: %w", err)
-	}
-	base, err := findPython(ctx)
-	if err != nil {
-		return "", err
+		return fail(err)
 	}
 	b.say("installing the peers' pinned packages (%s, once)", what)
 	if err := os.RemoveAll(dir); err != nil {
-		return "", fmt.Errorf("make the peers' environment: %w", err)
+		return fail(err)
 	}
-	if err := command(ctx, base, "-m", "venv", dir); err != nil {
-		return "", fmt.Errorf("%w\nPython's venv module does not work: install it (Debian: apt-get install python3-venv)", err)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fail(err)
 	}
-	pins := filepath.Join(dir, "pins.txt")
-	if err := os.WriteFile(pins, packages, 0o644); err != nil {
-		return "", fmt.Errorf("make the peers' environment: %w", err)
+	if err := fill(dir); err != nil {
+		return fail(err)
 	}
-	if err := command(ctx, python, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", pins); err != nil {
-		return "", err
-	}
-	return python, os.WriteFile(complete, nil, 0o644)
+	return dir, os.WriteFile(complete, nil, 0o644)
 }
 
 // findPython finds a Python that is new enough for the pins, whatever its name.

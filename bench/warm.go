@@ -18,29 +18,35 @@ const (
 	warmMost  = 2 * time.Minute // they come back for rare paths without end
 )
 
-// warmed is closed when the broker has been sent to for at least so long, and its compilers rest.
-// Of a broker of somebody else's nothing is known but the time.
-func (s *site) warmed(ctx context.Context, least time.Duration) <-chan struct{} {
+// warmed is closed when the broker has been sent to for at least so long, and its compilers rest, as do those of other programs if
+// they are Java's. Of a broker of somebody else's nothing is known but the time.
+func (s *site) warmed(ctx context.Context, least time.Duration, others ...int) <-chan struct{} {
 	warm := make(chan struct{})
 	broker := 0
 	if !s.given {
 		broker, _ = s.devstack.PID(ctx, stack.Kafka) // unknown: as somebody else's
 	}
+	compilers := func() (used time.Duration) {
+		for _, pid := range append(others, broker) {
+			used += compilers(pid)
+		}
+		return used
+	}
 	go func() {
 		defer close(warm)
-		began, before := time.Now(), compilers(broker)
+		began, before := time.Now(), compilers()
 		for past := time.Duration(0); past < least; {
 			if sleep(ctx, warmLook) != nil {
 				return
 			}
-			now := compilers(broker)
+			now := compilers()
 			cores := (now - before).Seconds() / warmLook.Seconds()
 			past, before = time.Since(began), now
 			if past >= least && cores > warmCores && past < warmMost {
 				least = past + 1
 			}
 			if past < least && broker > 0 {
-				s.bench.say("  warming up: the broker's compilers take %.2f cores", cores)
+				s.bench.say("  warming up: compilers take %.2f cores", cores)
 			}
 		}
 	}()
