@@ -60,24 +60,24 @@ type rival struct {
 // contest is the worker and Kafka Streams on the same broker, in turn.
 type contest struct {
 	*site
-	o              streamsOptions
-	server         *serving.Server
-	streams        *kafkaStreams
-	messages       *messages
-	worker, theirs rival
-	warm           time.Duration
-	topics         []string // that were made
+	o            streamsOptions
+	server       *serving.Server
+	streams      *kafkaStreams
+	messages     *messages
+	ours, theirs rival
+	warm         time.Duration // of the broker, before the first drain
+	topics       []string      // that were made
 }
 
 // kafkaStreams measures the worker and Kafka Streams in one run: how fast they drain, how long a message takes, and how long the output
-// is silent when they are killed. The ratios hold whatever the machine is worth at that hour.
+// is silent when they are killed. Machines differ, and one machine from hour to hour; the ratios of one run do so least.
 func (b *bench) kafkaStreams(ctx context.Context, args []string) error {
 	o, err := b.streamsOptions(args)
 	if err != nil {
 		return err
 	}
 	before := conditionsNow()
-	c := &contest{o: o, worker: rival{name: "temporal-streaming"}, theirs: rival{name: "Kafka Streams"}}
+	c := &contest{o: o, ours: rival{name: "temporal-streaming"}, theirs: rival{name: "Kafka Streams"}}
 	c.site, err = b.open(ctx, o.servers)
 	defer func() { c.site.close(c.topics...) }()
 	if err != nil {
@@ -147,7 +147,7 @@ func (c *contest) drains(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		c.worker.drains = append(c.worker.drains, d)
+		c.ours.drains = append(c.ours.drains, d)
 		c.bench.say("drain %d of %d, by Kafka Streams, after one that warms it up", i+1, c.o.runs)
 		if d, err = c.drainByStreams(ctx, st, p, output+"-streams"); err != nil {
 			return err
@@ -263,7 +263,7 @@ func (c *contest) latencies(ctx context.Context) error {
 		return nil
 	}
 	o := latencyOptions{streamFlags: c.o.streamFlags, rate: c.o.rate, lasts: c.o.lasts, warmup: c.o.warmup, linger: 4 * time.Millisecond}
-	for _, r := range []*rival{&c.worker, &c.theirs} {
+	for _, r := range []*rival{&c.ours, &c.theirs} {
 		err := c.trial(ctx, "latency", r == &c.theirs, false, func(t *trial) (err error) {
 			r.delays, err = t.timed(ctx, o)
 			return err
@@ -281,7 +281,7 @@ func (c *contest) deaths(ctx context.Context) error {
 		return nil
 	}
 	o := recoveryOptions{streamFlags: c.o.streamFlags, rate: c.o.rate, kills: c.o.kills, pause: 3 * time.Second}
-	for _, r := range []*rival{&c.worker, &c.theirs} {
+	for _, r := range []*rival{&c.ours, &c.theirs} {
 		c.bench.say("killing %s %d times", r.name, o.kills)
 		err := c.trial(ctx, "kills", r == &c.theirs, true, func(t *trial) error {
 			d := &deaths{trial: t, o: o, random: rand.New(rand.NewPCG(o.seed, 0x6465617468))}
@@ -303,7 +303,7 @@ func (c *contest) deaths(ctx context.Context) error {
 }
 
 func (c *contest) report(r *report) {
-	for _, it := range []*rival{&c.worker, &c.theirs} {
+	for _, it := range []*rival{&c.ours, &c.theirs} {
 		by := setting{"by", it.name}
 		if len(it.drains) > 0 {
 			r.add("records_per_second", median(it.drains, drained.perSecond), "", by)
@@ -320,16 +320,16 @@ func (c *contest) report(r *report) {
 		}
 	}
 	ratio := func(name string, ours, theirs float64) { r.add(name, ours/theirs, "x") }
-	if len(c.worker.drains) > 0 {
-		ratio("times_records_per_second", median(c.worker.drains, drained.perSecond), median(c.theirs.drains, drained.perSecond))
-		ratio("times_records_per_cpu_second", median(c.worker.drains, drained.perCPUSecond), median(c.theirs.drains, drained.perCPUSecond))
+	if len(c.ours.drains) > 0 {
+		ratio("times_records_per_second", median(c.ours.drains, drained.perSecond), median(c.theirs.drains, drained.perSecond))
+		ratio("times_records_per_cpu_second", median(c.ours.drains, drained.perCPUSecond), median(c.theirs.drains, drained.perCPUSecond))
 	}
 	of := func(name string, q float64, ours, theirs []time.Duration) {
 		if len(ours) > 0 {
 			ratio(name, quantile(theirs, q).Seconds(), quantile(ours, q).Seconds())
 		}
 	}
-	of("times_sooner_p50", .5, c.worker.delays.all, c.theirs.delays.all)
-	of("times_sooner_p99", .99, c.worker.delays.all, c.theirs.delays.all)
-	of("times_sooner_back_p50", .5, c.worker.gaps, c.theirs.gaps)
+	of("times_sooner_p50", .5, c.ours.delays.all, c.theirs.delays.all)
+	of("times_sooner_p99", .99, c.ours.delays.all, c.theirs.delays.all)
+	of("times_sooner_back_p50", .5, c.ours.gaps, c.theirs.gaps)
 }
