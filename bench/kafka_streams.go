@@ -116,25 +116,14 @@ func (c *contest) drains(ctx context.Context) error {
 	if c.o.runs == 0 {
 		return nil
 	}
-	o := streamOptions{streamFlags: c.o.streamFlags, records: c.o.records, driver: "worker", bareCommit: 50 * time.Millisecond}
+	o := streamOptions{streamFlags: c.o.streamFlags, records: c.o.records, driver: "worker", bareCommit: 50 * time.Millisecond, warmup: c.o.warmup}
 	c.topics = append(c.topics, c.topicIn)
 	st, err := c.stage(ctx, o)
 	if err != nil {
 		return err
 	}
-	idle := c.output + "-warm"
-	c.topics = append(c.topics, idle, idle+".dlq")
-	p, err := plan(ctx, c.server, c.topicIn, idle, c.o.shards)
-	if err != nil {
-		return err
-	}
-	err = st.warmUp(c.o.warmup, func(n int) error {
-		output := fmt.Sprintf("%s-%d", idle, n)
-		c.topics = append(c.topics, output)
-		c.bench.say("drain %d of the warm-up", n)
-		_, err := st.bareOnce(ctx, p, o, output)
-		return err
-	})
+	made, err := st.warmUpByBare(ctx, c.server, o)
+	c.topics = append(c.topics, made...)
 	c.warm = st.warm
 	if err != nil {
 		return err

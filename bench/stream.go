@@ -83,22 +83,12 @@ func (b *bench) stream(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	idle := s.output + "-warm"
-	topics = append(topics, idle, idle+".dlq")
-	p, err := plan(ctx, server, s.topicIn, idle, o.shards)
+	made, err := st.warmUpByBare(ctx, server, o)
+	topics = append(topics, made...)
 	if err != nil {
 		return err
 	}
-	err = st.warmUp(o.warmup, func(n int) error {
-		output := fmt.Sprintf("%s-%d", idle, n)
-		topics = append(topics, output)
-		b.say("drain %d of the warm-up", n)
-		_, err := st.bareOnce(ctx, p, o, output)
-		return err
-	})
-	if err != nil {
-		return err
-	}
+	var p job.StreamPlan
 	var ours, bare []drained
 	for i := range o.runs {
 		output := fmt.Sprintf("%s-%d", s.output, i+1)
@@ -161,6 +151,24 @@ func (s *stage) once(ctx context.Context, server *serving.Server, o streamOption
 		d, err = s.byWorker(ctx, p)
 	}
 	return p, d, err
+}
+
+// warmUpByBare lets the bare loop drain until the broker is warm, and answers the topics that were made for it.
+func (s *stage) warmUpByBare(ctx context.Context, server *serving.Server, o streamOptions) (topics []string, err error) {
+	idle := s.output + "-warm"
+	topics = append(topics, idle, idle+".dlq")
+	p, err := plan(ctx, server, s.topicIn, idle, o.shards)
+	if err != nil {
+		return topics, err
+	}
+	err = s.warmUp(o.warmup, func(n int) error {
+		output := fmt.Sprintf("%s-%d", idle, n)
+		topics = append(topics, output)
+		s.bench.say("drain %d of the warm-up", n)
+		_, err := s.bareOnce(ctx, p, o, output)
+		return err
+	})
+	return topics, err
 }
 
 func (s *stage) bareOnce(ctx context.Context, p job.StreamPlan, o streamOptions, output string) (drained, error) {
