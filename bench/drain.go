@@ -45,6 +45,11 @@ type stage struct {
 // drain measures a process from its start to the last commit. It watches every few
 // milliseconds, so the end is known to within that.
 func (s *stage) drain(ctx context.Context, p job.StreamPlan, start func() (*child, error)) (d drained, c *child, seen []position, err error) {
+	return s.drainUntil(ctx, p, start, func(seen []position) time.Time { return seen[len(seen)-1].at })
+}
+
+// drainUntil is drain for one whose offsets may be committed later than its output: until answers when it had drained the topic.
+func (s *stage) drainUntil(ctx context.Context, p job.StreamPlan, start func() (*child, error), until func([]position) time.Time) (d drained, c *child, seen []position, err error) {
 	c, err = start()
 	if err != nil {
 		return d, nil, nil, err
@@ -69,7 +74,7 @@ func (s *stage) drain(ctx context.Context, p job.StreamPlan, start func() (*chil
 	if err != nil {
 		return d, c, nil, err
 	}
-	ended := seen[len(seen)-1].at
+	ended := until(seen)
 	d.records, d.took = s.records, ended.Sub(began)
 	for i, into := range []*time.Duration{&d.used, &d.machine, &d.broker}[:len(samplers)] {
 		if *into, err = samplers[i].between(began, ended); err != nil {

@@ -219,15 +219,15 @@ func reportStream(r *report, ours, bare []drained) {
 	r.add("cpu_over_bare_loop", median(bare, drained.perCPUSecond)/cpu, "x")
 }
 
-func each(runs []drained, of func(drained) float64) []float64 {
+func each[T any](runs []T, of func(T) float64) []float64 {
 	values := make([]float64, len(runs))
-	for i, d := range runs {
-		values[i] = of(d)
+	for i, r := range runs {
+		values[i] = of(r)
 	}
 	return values
 }
 
-func median(runs []drained, of func(drained) float64) float64 {
+func median[T any](runs []T, of func(T) float64) float64 {
 	values := each(runs, of)
 	slices.Sort(values)
 	n := len(values)

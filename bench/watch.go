@@ -65,3 +65,51 @@ func (s *site) watch(ctx context.Context, p job.StreamPlan, ends []int64, every 
 		}
 	}
 }
+
+// grown watches the ends of a topic that read_committed readers see, until the returned function is called, which answers when they
+// last moved.
+func (s *site) grown(ctx context.Context, topic string, partitions []int32, every time.Duration) (last func() (time.Time, error), err error) {
+	admin, err := kafka.NewAdminClient(clientOf(s.kafka, "grown", nil))
+	if err != nil {
+		return nil, fmt.Errorf("watch the ends of %s: %w", topic, err)
+	}
+	ask := map[kafka.TopicPartition]kafka.OffsetSpec{}
+	for _, n := range partitions {
+		ask[kafka.TopicPartition{Topic: &topic, Partition: n}] = kafka.LatestOffsetSpec
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	var at time.Time
+	go func() {
+		defer close(ended)
+		defer admin.Close()
+		sum := int64(0)
+		for tick := time.NewTicker(every); ; {
+			answer, askErr := admin.ListOffsets(ctx, ask, kafka.SetAdminIsolationLevel(kafka.IsolationLevelReadCommitted))
+			if ctx.Err() != nil {
+				return
+			}
+			if err = askErr; err != nil {
+				err = fmt.Errorf("watch the ends of %s: %w", topic, err)
+				return
+			}
+			now := int64(0)
+			for _, p := range answer.ResultInfos {
+				now += int64(p.Offset)
+			}
+			if now != sum {
+				sum, at = now, time.Now()
+			}
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+		}
+	}()
+	return func() (time.Time, error) {
+		cancel()
+		<-ended
+		return at, err
+	}, nil
+}
