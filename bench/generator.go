@@ -3,12 +3,13 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
-	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"temporal-streaming/internal/record"
 	"temporal-streaming/internal/stream"
@@ -37,60 +38,43 @@ func (g *generator) due(n int64) time.Time {
 }
 
 // send lets messages gather that fall due within the linger, and hands them over together: at any rate the generator must leave the
-// machine to those that are measured. The client's own linger would wake its thread for each partition at another moment. And an
-// idempotent producer waits for the answer to a partition's request before it sends another; this one does not, and sends none twice: a
-// message that the broker does not take fails the benchmark.
+// machine to those that are measured. A message that the broker does not take fails the benchmark.
 func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) error {
 	fail := func(err error) error { return fmt.Errorf("send to %s: %w", topic, err) }
-	p, err := kafka.NewProducer(clientOf(k, "generator", kafka.ConfigMap{
-		"acks": "all", "retries": 0, "partitioner": "murmur2_random", "linger.ms": 0, "batch.num.messages": 10000,
-		"queue.buffering.max.messages": 1_000_000, "queue.buffering.max.kbytes": 1 << 20, "go.delivery.reports": false,
-	}))
+	to, err := newBatches(k, topic)
 	if err != nil {
 		return fail(err)
 	}
-	defer p.Close()
-	go func() {
-		for range p.Events() { // a message that fails is one that is not answered
-		}
-	}()
-	batch, err := crossing.NewSender(p, topic)
-	if err != nil {
-		return fail(err)
-	}
-	defer batch.Close()
-	if err := batch.OnlyFailures(); err != nil {
-		return fail(err)
-	}
-	key, value := make([]byte, 36), []byte(nil)
-	for n := int64(0); g.more(n); {
+	var together []*kgo.Record
+	for n := int64(0); g.more(n) && to.failure() == nil; {
 		if wait := time.Until(g.due(n)); wait > 0 {
 			if err := sleep(ctx, max(wait, g.linger)); err != nil {
-				return fail(err)
+				return fail(errors.Join(err, to.end(ctx)))
 			}
 		}
 		from := n
-		for now := time.Now(); g.more(n) && !g.due(n).After(now) && !batch.Full(); n++ {
-			g.messages.key(key, n)
-			value = g.messages.value(value[:0], n)
-			batch.Add(0, int32(kafka.PartitionAny), key, value)
+		for now := time.Now(); g.more(n) && !g.due(n).After(now) && len(together) < mostTogether; n++ {
+			r := to.take()
+			g.messages.key(r.Key, n)
+			r.Value = g.messages.value(r.Value[:0], n)
+			together = append(together, r)
 		}
-		if err := batch.Send(); err != nil {
-			return fail(err)
-		}
+		to.send(ctx, together)
+		together = together[:0]
 		for now := time.Now(); from < n; from++ {
 			if g.counts(from) {
 				g.late = append(g.late, now.Sub(g.due(from)))
 			}
 		}
 	}
-	for !batch.Flush(100 * time.Millisecond) {
-		if ctx.Err() != nil {
-			return fail(ctx.Err())
-		}
+	if err := to.end(ctx); err != nil {
+		return fail(err)
 	}
 	return nil
 }
+
+// mostTogether bounds what a generator that was held up hands over at once.
+const mostTogether = 4096
 
 // latencies are what was measured.
 type latencies struct {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"temporal-streaming/internal/stream"
+)
+
+// batches sends what it is given together in one request, whatever partitions that goes to, as Java's producer does. librdkafka sends one
+// request for each partition, which of four partitions makes four requests every few milliseconds, and as many answers to the fetches of
+// those who read: at 1,000 messages a second half of all that the broker did.
+//
+// It waits for no answer before it sends more, and sends nothing twice.
+type batches struct {
+	client *kgo.Client
+	records
+	mu  sync.Mutex
+	err error // the first
+}
+
+// records are those that can be used again.
+type records struct{ sync.Pool }
+
+func (r *records) take() *kgo.Record {
+	if it, ok := r.Get().(*kgo.Record); ok {
+		return it
+	}
+	return &kgo.Record{Key: make([]byte, 36)}
+}
+
+func newBatches(k stream.Kafka, topic string) (*batches, error) {
+	reach, err := reachBy(k)
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(reach,
+		kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by murmur2 of the key
+		kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(1_000_000),
+		kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1000), kgo.RecordRetries(0),
+	)...)
+	if err != nil {
+		return nil, err
+	}
+	return &batches{client: client}, nil
+}
+
+// reachBy is how brokers are reached.
+func reachBy(k stream.Kafka) ([]kgo.Opt, error) {
+	options := []kgo.Opt{kgo.ClientID("bench-generator"), kgo.SeedBrokers(strings.Split(k.Brokers, ",")...)}
+	if strings.HasSuffix(k.SecurityProtocol, "SSL") {
+		trust := &tls.Config{}
+		if k.CALocation != "" {
+			pem, err := os.ReadFile(k.CALocation)
+			if err != nil {
+				return nil, err
+			}
+			if trust.RootCAs = x509.NewCertPool(); !trust.RootCAs.AppendCertsFromPEM(pem) {
+				return nil, fmt.Errorf("%s holds no certificate", k.CALocation)
+			}
+		}
+		options = append(options, kgo.DialTLSConfig(trust))
+	}
+	if strings.HasPrefix(k.SecurityProtocol, "SASL") {
+		var m sasl.Mechanism
+		switch k.SASLMechanism {
+		case "PLAIN":
+			m = plain.Auth{User: k.Username, Pass: k.Password}.AsMechanism()
+		case "SCRAM-SHA-256":
+			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha256Mechanism()
+		case "SCRAM-SHA-512":
+			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha512Mechanism()
+		default:
+			return nil, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
+		}
+		options = append(options, kgo.SASL(m))
+	}
+	return options, nil
+}
+
+// send sends what belongs together, and takes the records.
+func (b *batches) send(ctx context.Context, together []*kgo.Record) {
+	for _, r := range together {
+		b.client.TryProduce(ctx, r, b.sent)
+	}
+}
+
+func (b *batches) sent(r *kgo.Record, err error) {
+	if err != nil {
+		b.mu.Lock()
+		if b.err == nil {
+			b.err = err
+		}
+		b.mu.Unlock()
+	}
+	*r = kgo.Record{Key: r.Key, Value: r.Value}
+	b.Put(r)
+}
+
+// failure is why the first message that was not taken was not.
+func (b *batches) failure() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.err
+}
+
+// end waits until all is answered.
+func (b *batches) end(ctx context.Context) error {
+	defer b.client.Close()
+	if err := b.client.Flush(ctx); err != nil {
+		return err
+	}
+	return b.failure()
+}
