@@ -47,8 +47,8 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 	}
 	var together []*kgo.Record
 	for n := int64(0); g.more(n) && to.failure() == nil; {
-		if wait := time.Until(g.due(n)); wait > 0 {
-			if err := sleep(ctx, max(wait, g.linger)); err != nil {
+		if now := time.Now(); g.due(n).After(now) {
+			if err := sleep(ctx, max(g.due(n).Sub(now), g.tick(now))); err != nil {
 				return fail(errors.Join(err, to.end(ctx)))
 			}
 		}
@@ -71,6 +71,15 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 		return fail(err)
 	}
 	return nil
+}
+
+// tick is how long it is to the next multiple of the linger. A sleep of the linger itself would end later each time, by what the timer and
+// the work took, and gather for longer than it says.
+func (g *generator) tick(now time.Time) time.Duration {
+	if g.linger <= 0 {
+		return 0
+	}
+	return g.linger - now.Sub(g.begin)%g.linger
 }
 
 // mostTogether bounds what a generator that was held up hands over at once.

@@ -32,6 +32,12 @@ var flinkPOM string
 //go:embed peers/FlinkPeer.java
 var flinkProgram string
 
+//go:embed peers/spark-pom.xml
+var sparkPOM string
+
+//go:embed peers/SparkPeer.java
+var sparkProgram string
+
 //go:embed peers/quix.pins.txt
 var quixPins []byte
 
@@ -47,14 +53,16 @@ type peer struct {
 	threads int // what its work is divided among, where it can be
 	commits commitEvery
 	warms   bool // drains before it counts, until its compilers rest
-	// properties are settings by the peer's own names; for Flink and Quix those of its clients begin with "consumer." and "producer.".
+	repeats bool // delivers at least once, and no better
+	// properties are settings by the peer's own names; but for Kafka Streams those of its clients begin with "consumer." and "producer.",
+	// and those of Spark's sink with "sink.".
 	properties map[string]string
 	install    func(context.Context, *bench) (argv []string, err error)
 
 	argv []string // once installed
 }
 
-// commitEvery is how often a peer commits.
+// commitEvery is how often a peer commits. 0 is as soon as it can.
 type commitEvery struct{ draining, soon time.Duration }
 
 func (p *peer) String() string { return p.title + " " + p.version }
@@ -97,8 +105,25 @@ func peers() []*peer {
 				"producer.transaction.timeout.ms":                           "60000", // it ends what it left open when it starts again
 			},
 			install: func(ctx context.Context, b *bench) ([]string, error) {
-				return b.javaPeer(ctx, "FlinkPeer", flinkPOM, flinkProgram, "Flink; 90 MB", "--add-opens=java.base/java.lang=ALL-UNNAMED",
-					"--add-opens=java.base/java.time=ALL-UNNAMED", "--add-opens=java.base/java.util=ALL-UNNAMED", "--add-opens=java.base/java.util.concurrent=ALL-UNNAMED")
+				return b.javaPeer(ctx, "FlinkPeer", flinkPOM, flinkProgram, "Flink; 90 MB", opened("java.lang", "java.time", "java.util", "java.util.concurrent")...)
+			},
+		},
+		{
+			name: "spark", title: "Spark", version: pomVersion(sparkPOM), threads: 2, warms: true, repeats: true,
+			properties: map[string]string{
+				"spark.driver.bindAddress": "127.0.0.1",
+				"spark.driver.host":        "127.0.0.1",
+				"spark.ui.enabled":         "false",
+				"spark.locality.wait":      "0",
+				// What a batch has done is written to the checkpoint beside the next ones, once a second.
+				"sink.asyncProgressTrackingEnabled": "true",
+				"consumer.max.poll.records":         "4096",
+				"producer.linger.ms":                "5",
+				"producer.batch.size":               "262144",
+			},
+			install: func(ctx context.Context, b *bench) ([]string, error) {
+				return b.javaPeer(ctx, "SparkPeer", sparkPOM, sparkProgram, "Spark; 290 MB", opened("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.net", "java.nio",
+					"java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")...)
 			},
 		},
 		{
@@ -161,6 +186,14 @@ func pinnedVersion(pins []byte, name string) string {
 
 // javaHeap bounds the memory of those in Java. The rest is Java's own choice.
 const javaHeap = "-Xmx1g"
+
+// opened lets those in Java look into packages of Java's own, which they do.
+func opened(packages ...string) (options []string) {
+	for _, name := range packages {
+		options = append(options, "--add-opens=java.base/"+name+"=ALL-UNNAMED")
+	}
+	return options
+}
 
 // javaPeer fetches the jars of a pom and compiles a program, once, and answers the command that runs it.
 func (b *bench) javaPeer(ctx context.Context, class, pom, program, what string, options ...string) ([]string, error) {

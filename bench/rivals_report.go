@@ -8,12 +8,19 @@ import (
 func (c *contest) settings() settings {
 	out := settings{
 		{"records", c.o.records}, {"runs", c.o.runs}, {"rate", c.o.rate}, {"seconds", c.o.lasts.Seconds()}, {"kills", c.o.kills},
-		{"message_bytes", c.messages.bytes()}, {"partitions", c.o.partitions}, {"delivery", "exactly once, all"},
+		{"message_bytes", c.messages.bytes()}, {"partitions", c.o.partitions}, {"delivery", "exactly once, where it is not said"},
 		{"warmup_seconds", math.Round(c.warm.Seconds())}, {"model", c.model.Name + "@" + c.model.Version}, {"seed", c.o.seed}, {"java_heap", javaHeap},
 	}
 	for _, it := range c.all[1:] {
 		p := it.peer
-		out = append(out, setting{p.name, fmt.Sprintf("%s, %d threads, commits every %v while it drains, every %v else", p.version, p.threads, p.commits.draining, p.commits.soon)})
+		text := fmt.Sprintf("%s, %d threads, commits every %v while it drains, every %v else", p.version, p.threads, p.commits.draining, p.commits.soon)
+		if p.commits == (commitEvery{}) {
+			text = fmt.Sprintf("%s, %d threads, a batch as soon as the one before is done", p.version, p.threads)
+		}
+		if p.repeats {
+			text += ", at least once"
+		}
+		out = append(out, setting{p.name, text})
 	}
 	return out
 }

@@ -39,7 +39,7 @@ func TestRivalsAreFoundByName(t *testing.T) {
 	if err != nil || len(found) != 2 || found[0].name != "quix" || found[1].name != "flink" {
 		t.Errorf("%v, %v", found, err)
 	}
-	for _, wrong := range []string{"", "spark", "flink,"} {
+	for _, wrong := range []string{"", "storm", "flink,"} {
 		if _, err := peersNamed(wrong); !errors.Is(err, errUsage) {
 			t.Errorf("%q: %v", wrong, err)
 		}
