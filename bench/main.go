@@ -68,7 +68,7 @@ func benchmarks() []benchmark {
 		{"score", "records per CPU-second of the scorer at batches of 1, 64 and 1,024, beside ONNX Runtime on the same file", (*bench).score},
 		{"train", "rows per CPU-second of training the recipes' networks, beside PyTorch on one thread", (*bench).train},
 		{"stream", "throughput of the worker draining a preloaded topic exactly once, beside a bare client loop", (*bench).stream},
-		{"rivals", "the worker beside Kafka Streams, Flink and Quix, in one run: drains, latency at a steady rate, and the gap after a kill (-9)", (*bench).rivals},
+		{"rivals", "the worker beside Kafka Streams, Flink, Spark and Quix, in one run: drains, latency at a steady rate, and the gap after a kill (-9)", (*bench).rivals},
 		{"latency", "time from produce to a committed prediction at a steady rate", (*bench).latency},
 		{"histories", "snapshots and recovery of a stream with a million keys: sizes, seconds, and the gap after a kill (-9)", (*bench).histories},
 		{"exactly-once", "every id exactly once while the worker is killed (-9) at random, and the gap after each kill", (*bench).exactlyOnce},
