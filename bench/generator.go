@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -45,16 +44,17 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 	if err != nil {
 		return fail(err)
 	}
+	defer to.client.Close()
 	var together []*kgo.Record
 	for n := int64(0); g.more(n) && to.failure() == nil; {
 		if now := time.Now(); g.due(n).After(now) {
 			if err := sleep(ctx, max(g.due(n).Sub(now), g.tick(now))); err != nil {
-				return fail(errors.Join(err, to.end(ctx)))
+				return fail(err)
 			}
 		}
 		from := n
 		for now := time.Now(); g.more(n) && !g.due(n).After(now) && len(together) < mostTogether; n++ {
-			r := to.take()
+			r := to.record()
 			g.messages.key(r.Key, n)
 			r.Value = g.messages.value(r.Value[:0], n)
 			together = append(together, r)
@@ -67,7 +67,7 @@ func (g *generator) send(ctx context.Context, k stream.Kafka, topic string) erro
 			}
 		}
 	}
-	if err := to.end(ctx); err != nil {
+	if err := to.flush(ctx); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"temporal-streaming/internal/stream"
 )
@@ -23,6 +24,7 @@ func TestTheGeneratorReachesBrokersAsTheStreamDoes(t *testing.T) {
 		{stream.Kafka{SecurityProtocol: "SSL"}, ""},
 		{stream.Kafka{SecurityProtocol: "SASL_PLAINTEXT", SASLMechanism: "PLAIN"}, ""},
 		{stream.Kafka{SecurityProtocol: "SASL_SSL", SASLMechanism: "SCRAM-SHA-512"}, ""},
+		{stream.Kafka{SecurityProtocol: "sasl_ssl", SASLMechanism: "GSSAPI"}, `"GSSAPI" is none of`},
 		{stream.Kafka{SecurityProtocol: "SASL_SSL", SASLMechanism: "GSSAPI"}, `"GSSAPI" is none of`},
 		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text}, "holds no certificate"},
 		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text + ".gone"}, "no such file"},
@@ -34,6 +36,20 @@ func TestTheGeneratorReachesBrokersAsTheStreamDoes(t *testing.T) {
 		}
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2")) {
 			t.Errorf("%v: %v, want %q", c.k, err, c.want)
+		}
+	}
+}
+
+// TestTicksOfTheGeneratorDoNotDrift: one that came late is followed by the next where that belongs.
+func TestTicksOfTheGeneratorDoNotDrift(t *testing.T) {
+	g := &generator{begin: time.Unix(1_800_000_000, 0)}
+	if got := g.tick(g.begin); got != 0 {
+		t.Errorf("without a linger it waits for %v", got)
+	}
+	g.linger = 4 * time.Millisecond
+	for late, want := range map[time.Duration]time.Duration{0: 4 * time.Millisecond, 4900 * time.Microsecond: 3100 * time.Microsecond, 11 * time.Millisecond: time.Millisecond} {
+		if got := g.tick(g.begin.Add(late)); got != want {
+			t.Errorf("%v after the beginning it waits for %v, want %v", late, got, want)
 		}
 	}
 }

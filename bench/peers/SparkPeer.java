@@ -1,6 +1,9 @@
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.LongAdder;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -15,8 +18,6 @@ import org.apache.spark.sql.streaming.StreamingQuery;
 import org.apache.spark.sql.streaming.StreamingQueryListener;
 import org.apache.spark.sql.streaming.Trigger;
 import org.apache.spark.sql.types.DataTypes;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 
 /**
  * The stream of pipeline creditcard by Spark Structured Streaming, all of it in this process, in micro-batches that follow
@@ -29,6 +30,7 @@ public final class SparkPeer {
     // Tasks run in this process: so they share these as statics.
     private static volatile CardScorer.Model model;
     private static volatile LongAdder scored;
+    private static volatile boolean stopping;
     private static final ThreadLocal<CardScorer> CARDS = ThreadLocal.withInitial(() -> new CardScorer(model));
 
     public static void main(String[] args) throws Exception {
@@ -50,34 +52,37 @@ public final class SparkPeer {
                 return query::stop;
             });
         }
-        try (Admin admin = Admin.create(Map.of("bootstrap.servers", task.brokers))) {
-            spark.streams().addListener(new Offsets(admin, task.name));
-            LongAdder count = new LongAdder();
-            StreamingQuery query = start(spark, task, count);
-            boolean[] stopping = new boolean[1];
-            Runtime.getRuntime().addShutdownHook(new Thread(() -> {
-                stopping[0] = true;
-                try {
-                    query.stop();
-                } catch (Exception e) {
-                    if (!spark.sparkContext().isStopped()) { // Spark has a hook of its own, and hooks run side by side
-                        e.printStackTrace();
-                        Runtime.getRuntime().halt(1);
-                    }
+        spark.streams().addListener(new Offsets(Admin.create(Map.of("bootstrap.servers", task.brokers)), task.name));
+        LongAdder count = new LongAdder();
+        StreamingQuery query = start(spark, task, count);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> {
+            stopping = true;
+            try {
+                query.stop();
+            } catch (Exception e) {
+                if (!spark.sparkContext().isStopped()) { // Spark has a hook of its own, and hooks run side by side
+                    e.printStackTrace();
+                    Runtime.getRuntime().halt(1);
                 }
-                Runtime.getRuntime().halt(0);
-            }));
-            while (query.isActive() && count.sum() == 0 && (task.records > 0 || !query.status().message().startsWith("Waiting for"))) {
-                Thread.sleep(1);
             }
-            System.err.println("stream runs");
+            Runtime.getRuntime().halt(0);
+        }));
+        while (query.isActive() && count.sum() == 0 && (task.records > 0 || !query.status().message().startsWith("Waiting for"))) {
+            Thread.sleep(1);
+        }
+        System.err.println("stream runs");
+        try {
             query.awaitTermination();
-            if (stopping[0]) {
-                Thread.sleep(30_000); // the hook ends the process
-            }
-            System.err.println("the query ended");
-            Runtime.getRuntime().halt(1);
+            throw new IllegalStateException("the query ended");
         } catch (Exception e) {
+            Thread.sleep(1000); // Spark's hook may have ended it before ours began
+            unlessStopping(e);
+        }
+        new CountDownLatch(1).await(); // until our hook has ended the process
+    }
+
+    private static void unlessStopping(Exception e) {
+        if (!stopping) {
             e.printStackTrace();
             Runtime.getRuntime().halt(1);
         }
@@ -140,8 +145,7 @@ public final class SparkPeer {
                         new TopicPartition(topic.getKey(), Integer.parseInt(partition.getKey())), new OffsetAndMetadata(partition.getValue().asLong()))));
                 admin.alterConsumerGroupOffsets(group, offsets).all().get();
             } catch (Exception e) {
-                e.printStackTrace();
-                Runtime.getRuntime().halt(1);
+                unlessStopping(e);
             }
         }
 
