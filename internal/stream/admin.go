@@ -119,7 +119,22 @@ type metadata interface {
 	GetMetadata(topic *string, allTopics bool, timeoutMs int) (*kafka.Metadata, error)
 }
 
+// hearsay is how long a topic may be unknown before it is believed that there is none. A broker answers by what it has heard itself, and
+// those that did not make the topic hear of it later: on a busy machine by a second.
+const hearsay = 2 * time.Second
+
 func partitions(m metadata, topic string, timeoutMs int) (int, error) {
+	patience := min(hearsay, time.Duration(timeoutMs)*time.Millisecond)
+	for until := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
+		n, err := partitionsHeardOf(m, topic, timeoutMs)
+		if !errors.Is(err, ErrUnknownTopic) || time.Now().After(until) {
+			return n, err
+		}
+	}
+}
+
+// partitionsHeardOf answers what the broker knows that happens to be asked.
+func partitionsHeardOf(m metadata, topic string, timeoutMs int) (int, error) {
 	md, err := m.GetMetadata(&topic, false, timeoutMs)
 	if err != nil {
 		return 0, unreachable(err)

@@ -20,7 +20,7 @@ type TopicSpec struct {
 // EnsureTopics creates the topics that do not exist and leaves the others as they are.
 // Where all of them exist nothing is created, so that a user without the right to create
 // topics can use those that an administrator has made.
-// When it returns, clients that connect afresh find all of them.
+// When it returns, a broker knows all of them; the others may hear of them later.
 func EnsureTopics(ctx context.Context, k Kafka, topics ...TopicSpec) error {
 	err := withAdmin(ctx, k, func(a *kafka.AdminClient) error {
 		missing, err := missingTopics(ctx, a, topics)
@@ -78,7 +78,7 @@ func missingTopics(ctx context.Context, m metadata, topics []TopicSpec) ([]Topic
 func awaitTopics(ctx context.Context, a *kafka.AdminClient, topics []TopicSpec) error {
 	for _, t := range topics {
 		for {
-			n, err := partitions(a, t.Name, millis(ctx))
+			n, err := partitionsHeardOf(a, t.Name, millis(ctx))
 			if err == nil && n > 0 {
 				break
 			}
