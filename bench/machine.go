@@ -47,6 +47,7 @@ func (b *bench) machine(before conditions) settings {
 		{"load_after", after.load},
 		{"thread_turn_before_us", micros(before.turn)},
 		{"thread_turn_after_us", micros(after.turn)},
+		{"awake", b.awake},
 		{"stolen_cores", math.Round(after.stolenSince(before)*100) / 100},
 		{"go", runtime.Version()},
 		{"commit", b.commit},

@@ -49,6 +49,7 @@ type bench struct {
 	root           string // of the repository
 	commit         string // that was checked out when this began, which is what is measured
 	begun          time.Time
+	awake          bool // the cores are kept from sleeping, as WORKER_AWAKE asks
 }
 
 // benchmark is one name on the command line. Those without a summary are the child

@@ -4,12 +4,14 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"temporal-streaming/internal/awake"
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/stream"
@@ -86,8 +88,9 @@ type site struct {
 	kafka    stream.Kafka
 	given    bool // Kafka is somebody else's
 	devstack *stack.Servers
-	worker   string // the program
-	starter  string // the program, where it was asked for
+	worker   string    // the program
+	cores    io.Closer // kept awake, or nil
+	starter  string    // the program, where it was asked for
 	topicIn  string
 	output   string
 }
@@ -135,6 +138,12 @@ func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 		return s, err
 	}
 	s.kafka = connect.Kafka(s.cfg.Kafka)
+	if s.cfg.Worker.Awake { // for all that is measured beside the worker, too
+		if s.cores, err = awake.Hold(); err != nil {
+			return s, err
+		}
+		b.awake = true
+	}
 	return s, nil
 }
 
@@ -151,6 +160,9 @@ func (s *site) close(topics ...string) {
 		if err := s.devstack.Close(); err != nil {
 			s.bench.say("%v", err)
 		}
+	}
+	if s.cores != nil {
+		s.cores.Close()
 	}
 	if s.dir != "" {
 		if err := os.RemoveAll(s.dir); err != nil {

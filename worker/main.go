@@ -24,6 +24,7 @@ import (
 	"go.temporal.io/sdk/worker"
 
 	"temporal-streaming/activities"
+	"temporal-streaming/internal/awake"
 	"temporal-streaming/internal/config"
 	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/job"
@@ -69,6 +70,13 @@ func run(ctx context.Context, environ, args []string, stdout, stderr io.Writer) 
 		return 1
 	}
 	defer p.close()
+	if cfg.Worker.Awake {
+		if cores, err := awake.Hold(); err != nil { // a stream that is slower is better than none
+			log.Warn("cores sleep when idle, and wake as slowly as without WORKER_AWAKE; let this worker write /dev/cpu_dma_latency, or unset it", "error", err)
+		} else {
+			defer cores.Close()
+		}
+	}
 	if err := p.run(ctx); err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		return 1

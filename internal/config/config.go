@@ -79,6 +79,7 @@ type Worker struct {
 	Slot           int           `env:"WORKER_SLOT" envDefault:"-1"` // -1: the first free one on this host
 	Drain          time.Duration `env:"WORKER_DRAIN" envDefault:"30s"`
 	PublicCalls    bool          `env:"WORKER_PUBLIC_CALLS" envDefault:"false"` // records cross into the Kafka client one by one
+	Awake          bool          `env:"WORKER_AWAKE" envDefault:"false"`        // keep the machine's cores from sleeping
 	Cache          string        `env:"WORKER_CACHE"`                           // folder for downloaded models; default: in the user's cache folder
 }
 

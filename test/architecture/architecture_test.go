@@ -103,6 +103,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/record":   {},
 		"internal/job":      {},
 		"internal/config":   {},
+		"internal/awake":    {},
 		"internal/artifact": {},
 		"internal/tracking": {},
 		"internal/model":    {},
