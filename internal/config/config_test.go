@@ -20,15 +20,20 @@ func TestEnvironmentWinsOverTheLocalStack(t *testing.T) {
 	}
 }
 
-func TestPublicCallsAreForThoseWhoAsk(t *testing.T) {
+func TestSwitchesAreForThoseWhoAsk(t *testing.T) {
 	t.Chdir(t.TempDir())
-	for value, want := range map[string]bool{"WORKER_SLOT=1": false, "WORKER_PUBLIC_CALLS=true": true, "WORKER_PUBLIC_CALLS=0": false} {
-		if c, err := Load([]string{value}); err != nil || c.Worker.PublicCalls != want {
-			t.Errorf("%s: %v, %v; want %v", value, c.Worker.PublicCalls, err, want)
+	for name, of := range map[string]func(Config) bool{
+		"WORKER_PUBLIC_CALLS": func(c Config) bool { return c.Worker.PublicCalls },
+		"WORKER_AWAKE":        func(c Config) bool { return c.Worker.Awake },
+	} {
+		for value, want := range map[string]bool{"WORKER_SLOT=1": false, name + "=true": true, name + "=0": false} {
+			if c, err := Load([]string{value}); err != nil || of(c) != want {
+				t.Errorf("%s: %v, %v; want %v", value, of(c), err, want)
+			}
 		}
-	}
-	if _, err := Load([]string{"WORKER_PUBLIC_CALLS=perhaps"}); err == nil || !strings.Contains(err.Error(), "perhaps") {
-		t.Errorf("a word that is neither: %v", err)
+		if _, err := Load([]string{name + "=perhaps"}); err == nil || !strings.Contains(err.Error(), "perhaps") {
+			t.Errorf("%s, a word that is neither: %v", name, err)
+		}
 	}
 }
 
