@@ -48,7 +48,8 @@ type Options struct {
 
 	// CommitInterval is how long a record may wait, under load, for the commit of its
 	// transaction to begin (default 25 ms). A loop that has caught up commits at once, or, where
-	// a commit had many records, so long after that one's beginning (100 ms at most). One
+	// a commit had many records, so long after that one's beginning (100 ms at most), and
+	// sooner where commits take less than 12.5 ms, in proportion. One
 	// that is behind stretches it so that commits take no more than a quarter of its time.
 	CommitInterval time.Duration
 	MaxBatch       int // records that are scored together (default 4096)
@@ -93,7 +94,8 @@ type Options struct {
 	Logger *slog.Logger     // default: discards
 	Now    func() time.Time // default: time.Now
 
-	lookEvery time.Duration // see lookOut; shorter in tests
+	lookEvery  time.Duration // see lookOut; shorter in tests
+	slowCommit time.Duration // see spacing; shorter in tests
 }
 
 // GroupID is the consumer group under which a pipeline's offsets are kept.
@@ -120,7 +122,7 @@ func (o Options) withDefaults() Options {
 	for _, d := range []struct {
 		v *time.Duration
 		d time.Duration
-	}{{&o.CommitInterval, 25 * time.Millisecond}, {&o.TransactionTimeout, time.Minute}, {&o.ProgressInterval, time.Second}, {&o.lookEvery, lookEvery}} {
+	}{{&o.CommitInterval, 25 * time.Millisecond}, {&o.TransactionTimeout, time.Minute}, {&o.ProgressInterval, time.Second}, {&o.lookEvery, lookEvery}, {&o.slowCommit, slowCommit}} {
 		if *d.v <= 0 {
 			*d.v = d.d
 		}

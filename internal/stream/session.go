@@ -216,19 +216,21 @@ func (s *session) step(ctx context.Context) error {
 
 // spacing is how long after the beginning of the commit that has landed the next may begin, while the loop keeps up. A commit costs
 // client and broker the same for one record as for a thousand: one after the other, they take the processors from what everything waits
-// for. Records that come seldom do not wait for each other.
+// for. Where a commit takes little, as on processors that nobody else wants, it takes little from others, and the next may be as much
+// sooner. Records that come seldom do not wait for each other.
 func (s *session) spacing() time.Duration {
 	records := s.flight.txn.Records
 	if s.Delivery != ExactlyOnce || records < fewRecords { // without transactions results are there before their offsets
 		return 0
 	}
-	return time.Duration(float64(min(s.CommitInterval, mostSpacing)) * min(1, float64(records)/manyRecords))
+	return time.Duration(float64(min(s.CommitInterval, mostSpacing)) * min(1, float64(records)/manyRecords) * min(1, float64(s.took)/float64(s.slowCommit)))
 }
 
 const (
 	fewRecords  = 16
 	manyRecords = 64 // what 2,500 records a second are in 25 ms
 	mostSpacing = 100 * time.Millisecond
+	slowCommit  = 12500 * time.Microsecond // half of the default interval is then left for what comes next
 )
 
 // allowance is how many records the orders allow to be read now.

@@ -30,7 +30,7 @@ func TestCommitsOfManyRecordsAreSpaced(t *testing.T) {
 	} {
 		f := newFake([]int32{0})
 		l := loopOver(t, f, nil)
-		l.Delivery = c.delivery
+		l.Delivery, l.slowCommit = c.delivery, 1 // the quickest is slow
 		if c.interval > 0 {
 			l.CommitInterval = c.interval
 		}
@@ -64,11 +64,24 @@ func TestCommitsOfManyRecordsAreSpaced(t *testing.T) {
 	}
 }
 
+// TestQuickCommitsAreSpacedLess: by as much of the interval as they take of what a slow one does.
+func TestQuickCommitsAreSpacedLess(t *testing.T) {
+	s := newSession(loopOver(t, newFake([]int32{0}), nil), nil, nil)
+	s.flight.txn.Records = 1000
+	for took, want := range map[time.Duration]time.Duration{
+		0: 0, 5 * time.Millisecond: 10 * time.Millisecond, slowCommit: 25 * time.Millisecond, time.Second: 25 * time.Millisecond,
+	} {
+		if s.took = took; s.spacing() != want {
+			t.Errorf("commits that take %v are %v apart, want %v", took, s.spacing(), want)
+		}
+	}
+}
+
 // TestALoopThatRestsHearsOfItsEnd: the rest is cut into pieces between which orders are heard, and the end of its context cuts it short.
 func TestALoopThatRestsHearsOfItsEnd(t *testing.T) {
 	f := newFake([]int32{0})
 	l := loopOver(t, f, nil)
-	l.CommitInterval = time.Minute
+	l.CommitInterval, l.slowCommit = time.Minute, 1
 	for i := range 100 {
 		f.add(record.Message{Offset: int64(i), Key: fmt.Appendf(nil, "id-%d", i), Value: []byte(`{"Amount":1}`)})
 	}
