@@ -64,12 +64,6 @@ func run(ctx context.Context, environ, args []string, stdout, stderr io.Writer) 
 		return 1
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(cfg.LogLevel)}))
-	p, err := assemble(ctx, cfg, environ, stdout, log)
-	if err != nil {
-		fmt.Fprintln(stderr, "worker:", err)
-		return 1
-	}
-	defer p.close()
 	if cfg.Worker.Awake {
 		if cores, err := awake.Hold(); err != nil { // a stream that is slower is better than none
 			log.Warn("cores sleep when idle, and wake as slowly as without WORKER_AWAKE; let this worker write /dev/cpu_dma_latency, or unset it", "error", err)
@@ -77,6 +71,12 @@ func run(ctx context.Context, environ, args []string, stdout, stderr io.Writer) 
 			defer cores.Close()
 		}
 	}
+	p, err := assemble(ctx, cfg, environ, stdout, log)
+	if err != nil {
+		fmt.Fprintln(stderr, "worker:", err)
+		return 1
+	}
+	defer p.close()
 	if err := p.run(ctx); err != nil {
 		fmt.Fprintln(stderr, "worker:", err)
 		return 1
