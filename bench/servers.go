@@ -140,7 +140,7 @@ func (b *bench) open(ctx context.Context, f serverFlags) (*site, error) {
 	s.kafka = connect.Kafka(s.cfg.Kafka)
 	if s.cfg.Worker.Awake { // for all that is measured beside the worker, too
 		if s.cores, err = awake.Hold(); err != nil {
-			return s, err
+			return s, fmt.Errorf("%w: run this as root, or without WORKER_AWAKE", err)
 		}
 		b.awake = true
 	}
