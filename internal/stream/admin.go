@@ -120,7 +120,7 @@ type metadata interface {
 }
 
 // hearsay is how long a topic may be unknown before it is believed that there is none. A broker answers by what it has heard itself, and
-// those that did not make the topic hear of it later: on a busy machine by a second.
+// those that did not make the topic hear of it later, the more so the busier they are.
 const hearsay = 2 * time.Second
 
 func partitions(m metadata, topic string, timeoutMs int) (int, error) {
