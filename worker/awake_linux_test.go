@@ -21,21 +21,29 @@ func TestCoresAreKeptAwakeWithoutTemporal(t *testing.T) {
 	if limit(t) == 0 {
 		t.Skip("somebody else keeps them awake")
 	}
-	t.Chdir(t.TempDir())
-	t.Setenv("TMPDIR", t.TempDir())
-	environ := []string{"WORKER_AWAKE=true", "TEMPORAL_ADDRESS=127.0.0.1:1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b"}
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan int)
-	go func() { ended <- run(ctx, environ, nil, io.Discard, io.Discard) }()
+	stop := withoutTemporal(t, "WORKER_AWAKE=true")
 	defer func() {
 		stop()
-		<-ended
 		if !until(t, func(us uint32) bool { return us > 0 }) {
 			t.Error("they are kept awake when the worker has ended")
 		}
 	}()
 	if !until(t, func(us uint32) bool { return us == 0 }) {
 		t.Error("they may sleep")
+	}
+}
+
+// withoutTemporal runs the worker, which waits for Temporal until stop is called.
+func withoutTemporal(t *testing.T, environ ...string) (stop func()) {
+	t.Chdir(t.TempDir())
+	t.Setenv("TMPDIR", t.TempDir())
+	environ = append(environ, "TEMPORAL_ADDRESS=127.0.0.1:1", "AWS_ACCESS_KEY_ID=a", "AWS_SECRET_ACCESS_KEY=b")
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan int)
+	go func() { ended <- run(ctx, environ, nil, io.Discard, io.Discard) }()
+	return func() {
+		cancel()
+		<-ended
 	}
 }
 

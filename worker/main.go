@@ -29,6 +29,7 @@ import (
 	"temporal-streaming/internal/connect"
 	"temporal-streaming/internal/job"
 	"temporal-streaming/internal/stream"
+	"temporal-streaming/internal/sysmon"
 	"temporal-streaming/internal/training"
 	"temporal-streaming/pipelines"
 )
@@ -64,8 +65,11 @@ func run(ctx context.Context, environ, args []string, stdout, stderr io.Writer) 
 		return 1
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.Level(cfg.LogLevel)}))
+	if err := sysmon.Relax(); err != nil { // a stream that is slower is better than none
+		log.Debug("the monitor of Go's runtime takes more of the processor than it must", "error", err)
+	}
 	if cfg.Worker.Awake {
-		if cores, err := awake.Hold(); err != nil { // a stream that is slower is better than none
+		if cores, err := awake.Hold(); err != nil {
 			log.Warn("cores sleep when idle, and wake as slowly as without WORKER_AWAKE; let this worker write /dev/cpu_dma_latency, or unset it", "error", err)
 		} else {
 			defer cores.Close()

@@ -104,6 +104,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/job":      {},
 		"internal/config":   {},
 		"internal/awake":    {},
+		"internal/sysmon":   {},
 		"internal/artifact": {},
 		"internal/tracking": {},
 		"internal/model":    {},

@@ -1,0 +1,78 @@
+//go:build cgo
+
+package sysmon
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestRelaxReachesTheMonitorAndNobodyElse reads all threads' slack, also of those that are made after it.
+func TestRelaxReachesTheMonitorAndNobodyElse(t *testing.T) {
+	if err := Relax(); err != nil {
+		t.Fatal(err)
+	}
+	monitor, err := find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// More calls that wait in the kernel than there are processors: the monitor takes those from them, and finds them threads.
+	var calls sync.WaitGroup
+	for range enough / 2 {
+		calls.Go(func() {
+			for range 20 {
+				wait := syscall.NsecToTimeval((5 * time.Millisecond).Nanoseconds())
+				_, _ = syscall.Select(0, nil, nil, nil, &wait)
+			}
+		})
+	}
+	calls.Wait()
+	slack := slackOfThreads(t)
+	if len(slack) < enough {
+		t.Errorf("%d threads, want %d or more", len(slack), enough)
+	}
+	for tid, ns := range slack {
+		want := 50 * time.Microsecond
+		if tid == monitor {
+			want = Slack
+		}
+		if ns != want {
+			t.Errorf("thread %d has a slack of %v, want %v; the monitor is %d", tid, ns, want, monitor)
+		}
+	}
+}
+
+// slackOfThreads needs CAP_SYS_NICE.
+func slackOfThreads(t *testing.T) map[int]time.Duration {
+	t.Helper()
+	tasks, err := filepath.Glob("/proc/self/task/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slack := map[int]time.Duration{}
+	for _, task := range tasks {
+		tid, err := strconv.Atoi(filepath.Base(task))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(tid), "timerslack_ns"))
+		if os.IsPermission(err) {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ns, err := strconv.ParseInt(strings.TrimSpace(string(b)), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		slack[tid] = time.Duration(ns)
+	}
+	return slack
+}
