@@ -208,16 +208,16 @@ func (s *session) step(ctx context.Context) error {
 			return err
 		}
 		if idle {
-			s.rest = s.spacing() - s.flight.took
+			s.rest = s.spacing() - s.flight.took - s.flight.work
 		}
 	}
 	return nil
 }
 
-// spacing is how long after the beginning of the commit that has landed the next may begin, while the loop keeps up. A commit costs
-// client and broker the same for one record as for a thousand: one after the other, they take the processors from what everything waits
-// for. Where a commit takes little, as on processors that nobody else wants, it takes little from others, and the next may be as much
-// sooner. Records that come seldom do not wait for each other.
+// spacing is how long after the beginning of the commit that has landed the next may begin, while the loop keeps up. What is scored for
+// that one is taken to need as long as what was scored for the last. A commit costs client and broker the same for one record as for a
+// thousand: one after the other, they take the processors from what everything waits for. Where a commit takes little, as on processors
+// that nobody else wants, it takes little from others, and the next may be as much sooner. Records that come seldom do not wait for each other.
 func (s *session) spacing() time.Duration {
 	records := s.flight.txn.Records
 	if s.Delivery != ExactlyOnce || records < fewRecords { // without transactions results are there before their offsets

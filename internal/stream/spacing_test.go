@@ -30,7 +30,8 @@ func TestCommitsOfManyRecordsAreSpaced(t *testing.T) {
 	} {
 		f := newFake([]int32{0})
 		l := loopOver(t, f, nil)
-		l.Delivery, l.slowCommit = c.delivery, 1 // the quickest is slow
+		l.Delivery, l.slowCommit = c.delivery, 1        // the quickest is slow
+		l.Now = func() time.Time { return time.Time{} } // scoring takes no time
 		if c.interval > 0 {
 			l.CommitInterval = c.interval
 		}
@@ -74,6 +75,28 @@ func TestQuickCommitsAreSpacedLess(t *testing.T) {
 		if s.took = took; s.spacing() != want {
 			t.Errorf("commits that take %v are %v apart, want %v", took, s.spacing(), want)
 		}
+	}
+}
+
+// TestWhatIsScoredForTheNextCommitIsTakenFromTheRest by a clock that goes on by 5 ms whenever it is looked at.
+func TestWhatIsScoredForTheNextCommitIsTakenFromTheRest(t *testing.T) {
+	f := newFake([]int32{0})
+	l := loopOver(t, f, nil)
+	l.slowCommit = 1
+	now := time.Now()
+	l.Now = func() time.Time { now = now.Add(5 * time.Millisecond); return now }
+	for i := range 100 {
+		f.add(record.Message{Offset: int64(i), Key: fmt.Appendf(nil, "id-%d", i), Value: []byte(`{"Amount":1}`)})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	f.idle = stop
+	var rests []time.Duration
+	l.sleep = func(_ context.Context, d time.Duration) { rests = append(rests, d) }
+	if end, err := l.Run(ctx); err != nil || end.Records != 100 {
+		t.Errorf("ended with %+v, %v", end, err)
+	}
+	if len(rests) != 1 || rests[0] <= 0 || rests[0] > 20*time.Millisecond {
+		t.Errorf("rests of %v, want one of 20 ms or less", rests)
 	}
 }
 
