@@ -39,10 +39,14 @@ func Relax() error {
 		return fmt.Errorf("relax the runtime's monitor: %w", err)
 	}
 	makeThreads(enough)
-	if e := C.set_timer_slack(C.int(tid), C.ulong(Slack.Nanoseconds()), C.long(patience.Nanoseconds())); e != 0 {
-		return fmt.Errorf("relax the runtime's monitor: thread %d: %w", tid, syscall.Errno(e))
+	switch e := syscall.Errno(C.set_timer_slack(C.int(tid), C.ulong(Slack.Nanoseconds()), C.long(patience.Nanoseconds()))); e {
+	case 0:
+		return nil
+	case syscall.ETIMEDOUT:
+		return fmt.Errorf("relax the runtime's monitor: thread %d does not answer SIGRTMAX, which this program may have been started with blocked", tid)
+	default:
+		return fmt.Errorf("relax the runtime's monitor: thread %d: %w", tid, e)
 	}
-	return nil
 }
 
 const patience = 500 * time.Millisecond // for a thread that wakes at least every 10 ms
