@@ -23,7 +23,6 @@ type flight struct {
 	cancel context.CancelFunc
 	ended  <-chan struct{} // its time is over
 	start  time.Time       // by the loop's clock
-	work   time.Duration   // from the first of its records to its start
 	took   time.Duration   // set before done
 	done   chan error      // nil: nothing is on its way
 }
@@ -48,7 +47,6 @@ func (s *session) commit(ctx context.Context) {
 	ctx, f.cancel = context.WithTimeout(context.WithoutCancel(ctx), commitTimeout)
 	f.ended = ctx.Done()
 	f.start, f.done = s.Now(), make(chan error, 1)
-	f.work = elapsed(s.began, f.start)
 	go func(done chan<- error) {
 		begun := time.Now()
 		err := s.snk.commit(ctx, f.next, f.texts)

@@ -208,7 +208,7 @@ func (s *session) step(ctx context.Context) error {
 			return err
 		}
 		if idle {
-			s.rest = s.spacing() - s.flight.took - s.flight.work
+			s.rest = s.spacing() - s.flight.took - max(0, s.flight.start.Sub(s.began))
 		}
 	}
 	return nil
