@@ -34,7 +34,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := sysmon.Relax(); err != nil { // the generator and the reader take less from what they measure
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "bench: latencies will be a little worse than they need be:", err)
 	}
 	os.Exit(run(ctx, os.Environ(), os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }

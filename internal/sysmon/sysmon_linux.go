@@ -32,7 +32,7 @@ import (
 const Slack = time.Millisecond
 
 // Relax gives the monitor its slack. It is to be called early in main, once: before there is C code that sleeps by the clock, as the monitor does,
-// which is how it is known. An error means that all is as before.
+// which is how it is known. After an error it looks as often as before.
 func Relax() error {
 	tid, err := find()
 	if err != nil {
@@ -54,7 +54,7 @@ const patience = 500 * time.Millisecond // for a thread that wakes at least ever
 // find tells which thread is the monitor: others of the runtime wait for each other or for the network, or sleep by the clock for an instant
 // now and then.
 func find() (tid int, err error) {
-	seen := map[string]int{}
+	seen, sleeps := map[string]int{}, strconv.Itoa(syscall.SYS_NANOSLEEP)
 	for range 1000 {
 		calls, err := filepath.Glob("/proc/self/task/*/syscall")
 		if err != nil {
@@ -65,7 +65,7 @@ func find() (tid int, err error) {
 			if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) {
 				return 0, err
 			}
-			if number, _, _ := strings.Cut(string(call), " "); number != strconv.Itoa(syscall.SYS_NANOSLEEP) {
+			if number, _, _ := strings.Cut(string(call), " "); number != sleeps {
 				continue
 			}
 			if seen[file]++; seen[file] == sightings {
