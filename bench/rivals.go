@@ -39,7 +39,7 @@ func (b *bench) rivalsOptions(args []string) (o rivalsOptions, err error) {
 	seconds := flags.Float64("seconds", 20, "how long latency is measured each time; 0: not at all")
 	flags.IntVar(&o.kills, "kills", 10, "how often each is killed (-9) and started again at once")
 	flags.DurationVar(&o.warmup, "warmup", 15*time.Second, "how long before anything counts, at least: until the compilers of a broker that was started for this, and those of a rival in Java, rest")
-	only := flags.String("only", "kafka-streams,flink,spark,quix", "rivals, in this order")
+	only := flags.String("only", "kafka-streams,flink,spark,spark-real-time,quix", "rivals, in this order")
 	if err := b.parse(flags, args); err != nil {
 		return o, err
 	}

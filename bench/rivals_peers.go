@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -50,7 +52,7 @@ type peer struct {
 	name    string // on the command line
 	title   string
 	version string
-	threads int // what its work is divided among, where it can be
+	threads int // what its work is divided among, where it can be; 0: as many as there are partitions
 	commits commitEvery
 	warms   bool // drains before it counts, until its compilers rest
 	repeats bool // delivers at least once, and no better
@@ -110,21 +112,17 @@ func peers() []*peer {
 		},
 		{
 			name: "spark", title: "Spark", version: pomVersion(sparkPOM), threads: 2, warms: true, repeats: true,
-			properties: map[string]string{
-				"spark.driver.bindAddress": "127.0.0.1",
-				"spark.driver.host":        "127.0.0.1",
-				"spark.ui.enabled":         "false",
-				"spark.locality.wait":      "0",
-				// What a batch has done is written to the checkpoint beside the next ones, once a second.
-				"sink.asyncProgressTrackingEnabled": "true",
-				"consumer.max.poll.records":         "4096",
-				"producer.linger.ms":                "5",
-				"producer.batch.size":               "262144",
-			},
-			install: func(ctx context.Context, b *bench) ([]string, error) {
-				return b.javaPeer(ctx, "SparkPeer", sparkPOM, sparkProgram, "Spark; 290 MB", opened("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.net", "java.nio",
-					"java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")...)
-			},
+			// What a batch has done is written to the checkpoint beside the next ones, once a second.
+			properties: spark(map[string]string{"sink.asyncProgressTrackingEnabled": "true"}),
+			install:    installSpark,
+		},
+		{
+			// A task for each partition runs all the time, and a checkpoint is made every five minutes, which is Spark's own choice here. One every
+			// five seconds, the least that it allows, held the output up for 0.2 s each time.
+			name: "spark-real-time", title: "Spark in real-time mode", version: pomVersion(sparkPOM), warms: true, repeats: true,
+			commits:    commitEvery{draining: 5 * time.Minute, soon: 5 * time.Minute},
+			properties: spark(map[string]string{"trigger": "real-time"}),
+			install:    installSpark,
 		},
 		{
 			name: "quix", title: "Quix Streams", version: pinnedVersion(quixPins, "quixstreams"), threads: 1,
@@ -149,6 +147,25 @@ func peers() []*peer {
 			},
 		},
 	}
+}
+
+// spark adds what Spark is given in both of its modes.
+func spark(properties map[string]string) map[string]string {
+	maps.Copy(properties, map[string]string{
+		"spark.driver.bindAddress":  "127.0.0.1",
+		"spark.driver.host":         "127.0.0.1",
+		"spark.ui.enabled":          "false",
+		"spark.locality.wait":       "0",
+		"consumer.max.poll.records": "4096",
+		"producer.linger.ms":        "5",
+		"producer.batch.size":       "262144",
+	})
+	return properties
+}
+
+func installSpark(ctx context.Context, b *bench) ([]string, error) {
+	return b.javaPeer(ctx, "SparkPeer", sparkPOM, sparkProgram, "Spark; 290 MB", opened("java.io", "java.lang", "java.lang.invoke", "java.lang.reflect", "java.net", "java.nio",
+		"java.util", "java.util.concurrent", "java.util.concurrent.atomic", "sun.nio.ch", "sun.nio.cs", "sun.security.action", "sun.util.calendar")...)
 }
 
 // peersNamed finds them by their names, with commas between.
@@ -296,10 +313,12 @@ func (s *site) championFor(ctx context.Context, server *serving.Server) (rivalMo
 	return out, nil
 }
 
+func (c *contest) threads(of *peer) int { return cmp.Or(of.threads, c.o.partitions) }
+
 // startPeer starts a peer between two topics, under a group of its own. records are those of the topic, if it is to be drained.
 func (c *contest) startPeer(by *peer, p job.StreamPlan, commit time.Duration, records int64, warmOutput string) (*child, error) {
 	task, err := json.Marshal(rivalTask{
-		Name: p.Group, Brokers: c.kafka.Brokers, Topic: p.Topic, Output: p.Output, Folder: filepath.Join(c.dir, by.name), Threads: by.threads,
+		Name: p.Group, Brokers: c.kafka.Brokers, Topic: p.Topic, Output: p.Output, Folder: filepath.Join(c.dir, by.name), Threads: c.threads(by),
 		CommitMillis: commit.Milliseconds(), Properties: by.properties, WarmOutput: warmOutput, Records: records, Model: c.model,
 	})
 	if err != nil {

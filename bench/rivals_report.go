@@ -13,9 +13,9 @@ func (c *contest) settings() settings {
 	}
 	for _, it := range c.all[1:] {
 		p := it.peer
-		text := fmt.Sprintf("%s, %d threads, commits every %v while it drains, every %v else", p.version, p.threads, p.commits.draining, p.commits.soon)
+		text := fmt.Sprintf("%s, %d threads, commits every %v while it drains, every %v else", p.version, c.threads(p), p.commits.draining, p.commits.soon)
 		if p.commits == (commitEvery{}) {
-			text = fmt.Sprintf("%s, %d threads, a batch as soon as the one before is done", p.version, p.threads)
+			text = fmt.Sprintf("%s, %d threads, a batch as soon as the one before is done", p.version, c.threads(p))
 		}
 		if p.repeats {
 			text += ", at least once"

@@ -8,6 +8,8 @@ import java.util.concurrent.atomic.LongAdder;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.spark.SparkStageInfo;
+import org.apache.spark.SparkStatusTracker;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.SparkSession;
@@ -18,10 +20,12 @@ import org.apache.spark.sql.streaming.StreamingQuery;
 import org.apache.spark.sql.streaming.StreamingQueryListener;
 import org.apache.spark.sql.streaming.Trigger;
 import org.apache.spark.sql.types.DataTypes;
+import scala.Option;
 
 /**
- * The stream of pipeline creditcard by Spark Structured Streaming, all of it in this process, in micro-batches that follow
- * each other as soon as there are messages. Its sink for Kafka delivers at least once; there is no other.
+ * The stream of pipeline creditcard by Spark Structured Streaming, all of it in this process. It works in micro-batches that
+ * follow each other as soon as there are messages; or in real-time mode, where a task for each partition hands every record
+ * on at once, and a batch is what lies between two checkpoints. Its sink for Kafka delivers at least once; there is no other.
  *
  * <p>It goes on from its checkpoint, if it has one. It says "stream runs" on standard error when its query waits for
  * messages or has scored one; and ends with 0 on SIGTERM. A message that it cannot read ends it.
@@ -67,7 +71,7 @@ public final class SparkPeer {
             }
             Runtime.getRuntime().halt(0);
         }));
-        while (query.isActive() && count.sum() == 0 && (task.records > 0 || !query.status().message().startsWith("Waiting for"))) {
+        while (query.isActive() && count.sum() == 0 && (task.records > 0 || !waits(spark, task, query))) {
             Thread.sleep(1);
         }
         System.err.println("stream runs");
@@ -79,6 +83,25 @@ public final class SparkPeer {
             unlessStopping(e);
         }
         new CountDownLatch(1).await(); // until our hook has ended the process
+    }
+
+    private static boolean realTime(CardScorer.Task task) {
+        return "real-time".equals(task.properties.get("trigger"));
+    }
+
+    /** Tells whether a query waits for messages: in real-time mode its tasks do, one for each partition. */
+    private static boolean waits(SparkSession spark, CardScorer.Task task, StreamingQuery query) {
+        if (!realTime(task)) {
+            return query.status().message().startsWith("Waiting for");
+        }
+        SparkStatusTracker tracker = spark.sparkContext().statusTracker();
+        for (int stage : tracker.getActiveStageIds()) {
+            Option<SparkStageInfo> info = tracker.getStageInfo(stage);
+            if (info.isDefined() && info.get().numActiveTasks() == task.threads) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static void unlessStopping(Exception e) {
@@ -109,8 +132,12 @@ public final class SparkPeer {
         DataStreamWriter<Row> to = predictions.writeStream().format("kafka")
                 .option("kafka.bootstrap.servers", task.brokers)
                 .option("topic", task.output)
-                .option("checkpointLocation", Path.of(task.folder, task.name).toString())
-                .trigger(Trigger.ProcessingTime(task.commitMillis));
+                .option("checkpointLocation", Path.of(task.folder, task.name).toString());
+        if (realTime(task)) {
+            to.outputMode("update").trigger(Trigger.RealTime(task.commitMillis));
+        } else {
+            to.trigger(Trigger.ProcessingTime(task.commitMillis));
+        }
         task.properties.forEach((name, value) -> {
             if (name.startsWith("producer.")) {
                 to.option("kafka." + name.substring("producer.".length()), value);
