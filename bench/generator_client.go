@@ -2,17 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
-	"fmt"
-	"os"
-	"strings"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"temporal-streaming/internal/stream"
 )
@@ -40,7 +32,7 @@ func (b *batches) record() *kgo.Record {
 }
 
 func newBatches(k stream.Kafka, topic string) (*batches, error) {
-	reach, err := reachBy(k)
+	reach, err := k.Reach("bench-generator")
 	if err != nil {
 		return nil, err
 	}
@@ -53,44 +45,6 @@ func newBatches(k stream.Kafka, topic string) (*batches, error) {
 		return nil, err
 	}
 	return &batches{client: client}, nil
-}
-
-// reachBy is how brokers are reached.
-func reachBy(k stream.Kafka) ([]kgo.Opt, error) {
-	var brokers []string
-	for broker := range strings.SplitSeq(k.Brokers, ",") {
-		brokers = append(brokers, strings.TrimSpace(broker))
-	}
-	options := []kgo.Opt{kgo.ClientID("bench-generator"), kgo.SeedBrokers(brokers...)}
-	protocol := strings.ToUpper(k.SecurityProtocol) // librdkafka takes either
-	if strings.HasSuffix(protocol, "SSL") {
-		trust := &tls.Config{}
-		if k.CALocation != "" {
-			pem, err := os.ReadFile(k.CALocation)
-			if err != nil {
-				return nil, err
-			}
-			if trust.RootCAs = x509.NewCertPool(); !trust.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("%s holds no certificate", k.CALocation)
-			}
-		}
-		options = append(options, kgo.DialTLSConfig(trust))
-	}
-	if strings.HasPrefix(protocol, "SASL") {
-		var m sasl.Mechanism
-		switch k.SASLMechanism {
-		case "PLAIN":
-			m = plain.Auth{User: k.Username, Pass: k.Password}.AsMechanism()
-		case "SCRAM-SHA-256":
-			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha256Mechanism()
-		case "SCRAM-SHA-512":
-			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha512Mechanism()
-		default:
-			return nil, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
-		}
-		options = append(options, kgo.SASL(m))
-	}
-	return options, nil
 }
 
 // send sends what belongs together, and takes the records.

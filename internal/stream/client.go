@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"temporal-streaming/internal/stream/crossing"
@@ -21,6 +22,7 @@ type confluent struct {
 	looked func(glance)      // told where partitions stand, every now and then
 	count  func(int)         // and how many the input has
 	wait   func()            // called while a call of the loop's goroutine waits for room
+	held   atomic.Int64      // the longest that a broker held an answer back which the client does not know of, since its statistics
 	plain  sync.Once         // says why records cross one by one
 }
 
@@ -60,7 +62,11 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		return nil, nil, err
 	}
 	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
-	return src, &producer{confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}, nil
+	snk := &producer{confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}
+	if w.TransactionsV2 && w.Delivery == ExactlyOnce && !w.PublicCalls {
+		return src, &transactor{producer: snk, limits: limits}, nil
+	}
+	return src, snk, nil
 }
 
 func (w *confluent) overlaps() bool { return true }
@@ -85,18 +91,23 @@ func (w *confluent) batches(src *consumer) (err error) {
 // ones do not get past the limit of any broker in practice.
 const largestRecord = 128 << 20
 
-func (w *confluent) producing(limits limits) kafka.ConfigMap {
-	batch := 1000000
+// batchBytes is how large a batch of records may be. A topic whose limit is below it refuses batches of small records, too.
+func (w *confluent) batchBytes(limits limits) int {
 	if limits.recordBytes > 0 {
-		// A topic whose limit is below a batch refuses batches of small records, too.
-		batch = min(batch, limits.recordBytes)
+		return min(mostBatchBytes, limits.recordBytes)
 	}
+	return mostBatchBytes
+}
+
+const mostBatchBytes = 1000000
+
+func (w *confluent) producing(limits limits) kafka.ConfigMap {
 	m := kafka.ConfigMap{
 		"enable.idempotence":           true,
 		"retry.backoff.ms":             1, // and twice as long each time; the default of 100 ms is waited for after most commits
 		"linger.ms":                    int(w.linger().Milliseconds()),
 		"batch.num.messages":           10000,
-		"batch.size":                   batch,
+		"batch.size":                   w.batchBytes(limits),
 		"message.max.bytes":            largestRecord,
 		"queue.buffering.max.messages": 1000000,
 		"queue.buffering.max.kbytes":   max(1, w.SendBytes>>10),
@@ -132,12 +143,25 @@ func (w *confluent) statistics(client fmt.Stringer, text string, remind func(fmt
 		w.note(err)
 		return nil
 	}
+	if s.Type == "producer" {
+		s.held = time.Duration(w.held.Swap(0))
+	}
 	w.seen(s)
 	forgot, err := remind(client, s)
 	if forgot && err == nil {
 		w.note(errForgotten)
 	}
 	return err
+}
+
+// hold notes that a broker holds its answers back.
+func (w *confluent) hold(d time.Duration) {
+	for {
+		was := w.held.Load()
+		if int64(d) <= was || w.held.CompareAndSwap(was, int64(d)) {
+			return
+		}
+	}
 }
 
 // forward hands the client's own log lines on.

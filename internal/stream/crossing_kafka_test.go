@@ -7,7 +7,12 @@ import (
 
 // TestPublicCallsKeepTheSamePromises runs the loop by the client's public calls, as it does
 // where package crossing finds nothing that it knows. (Its name is what topics looks at.)
-func TestPublicCallsKeepTheSamePromises(t *testing.T) {
+func TestPublicCallsKeepTheSamePromises(t *testing.T) { samePromises(t) }
+
+// TestSecondVersionKeepsTheSamePromises runs the loop with transactions of the second version.
+func TestSecondVersionKeepsTheSamePromises(t *testing.T) { samePromises(t) }
+
+func samePromises(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){
 		"offsets":       TestLoopCommitsOffsetsWithPredictions,
 		"at least once": TestAtLeastOnceCommitsOffsetsAfterPredictions,

@@ -13,6 +13,8 @@ type statistics struct {
 	Type    string                      `json:"type"` // consumer or producer
 	Brokers map[string]brokerStatistics `json:"brokers"`
 	Topics  map[string]topicStatistics  `json:"topics"`
+
+	held time.Duration // by which a broker held an answer back that the client was not given, see transactor
 }
 
 type brokerStatistics struct {
@@ -48,6 +50,7 @@ func readStatistics(text string) (*statistics, error) {
 
 // throttled is the longest that a broker held an answer back since the statistics before.
 func (s *statistics) throttled() (longest time.Duration) {
+	longest = s.held
 	for _, b := range s.Brokers {
 		held := min(max(b.Throttle.Max, 0), time.Hour.Milliseconds()) // bounded, since nanoseconds overflow on either side
 		longest = max(longest, time.Duration(held)*time.Millisecond)
