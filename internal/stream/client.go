@@ -63,7 +63,7 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 	}
 	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
 	snk := &producer{confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}
-	if w.TransactionsV2 && w.Delivery == ExactlyOnce && !w.PublicCalls {
+	if w.TransactionsV2 && w.Delivery == ExactlyOnce && w.Sink == SinkKafka && !w.PublicCalls {
 		return src, &transactor{producer: snk, limits: limits}, nil
 	}
 	return src, snk, nil

@@ -64,7 +64,7 @@ type Options struct {
 	// instead of in batches by package crossing. It costs about twice as much processor time.
 	PublicCalls bool
 	// TransactionsV2 has transactions written by package transact, as Kafka has them since 4.0, where the brokers have
-	// them, records cross in batches and delivery is exactly once.
+	// them, records cross in batches, and delivery to Kafka is exactly once.
 	TransactionsV2 bool
 	// TransactionTimeout is after how long the broker aborts what a dead loop has left open
 	// (default 60 s). It must be longer than a broker restart, or the restart costs a
