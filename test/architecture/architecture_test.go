@@ -113,7 +113,7 @@ func TestArrowsPointDown(t *testing.T) {
 		"internal/dataset":  {"record"},
 		"internal/feature":  {"record", "pipeline"},
 		"internal/score":    {"record", "pipeline", "feature", "model"},
-		"internal/stream":   {"record", "score", "stream/crossing"},
+		"internal/stream":   {"record", "score", "stream/crossing", "stream/transact"},
 		"internal/registry": {"score", "tracking"},
 		"internal/training": {"artifact", "audit", "dataset", "evaluate", "feature", "job", "model", "pipeline", "registry", "score", "tracking"},
 		"internal/protocol": {"dataset", "evaluate", "feature", "model", "pipeline", "training"},

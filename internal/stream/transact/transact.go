@@ -108,7 +108,10 @@ func Open(ctx context.Context, c Config) (*Producer, error) {
 		err = p.claim(ctx)
 	}
 	if err == nil { // so that the first transaction does not have to
-		err = errors.Join(p.look(ctx), p.lookForGroup(ctx))
+		err = p.lookForGroup(ctx)
+		if unknown := p.look(ctx); lasting(unknown) { // topics that were just made will be known when records come
+			err = errors.Join(err, unknown)
+		}
 	}
 	if err != nil {
 		p.end()
