@@ -22,6 +22,7 @@ type batch struct {
 	first     int64 // timestamp, ms since 1970
 	last      int64
 	sequence  int32 // of its first record; -1: it was not sent yet
+	repeated  bool  // it was sent before
 }
 
 // The head's fields, by where they begin.
@@ -59,7 +60,7 @@ func Size(key, value []byte, headers []Header) int {
 func (b *batch) add(key, value []byte, headers []Header, now int64) {
 	if b.count == 0 {
 		b.bytes = append(b.bytes[:0], make([]byte, headBytes)...)
-		b.first, b.last, b.sequence = now, now, -1
+		b.first, b.last, b.sequence, b.repeated = now, now, -1, false
 	}
 	b.last = max(b.last, now)
 	since, offset := now-b.first, int64(b.count)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -80,7 +80,7 @@ func (p *Producer) ask(ctx context.Context, broker int32, req kmsg.Request) (kms
 // lasting tells whether an error of a request is not one of a connection.
 func lasting(err error) bool {
 	var k *kerr.Error
-	return errors.As(err, &k) && !k.Retriable
+	return errors.As(err, &k) && !k.Retriable || errors.Is(err, ErrUnsupported)
 }
 
 // coordinate asks the coordinator of the transactional id, or of a group, until it answers with a code that is not one of a coordinator that has
@@ -88,7 +88,7 @@ func lasting(err error) bool {
 func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, do func(ctx context.Context, broker int32) (code int16, err error)) (refused int, err error) {
 	for n := 1; ; n++ {
 		code, err := int16(0), error(nil)
-		broker := p.coords[kind].Load()
+		broker := p.coords[kind]
 		if broker < 0 {
 			broker, err = p.coordinator(ctx, kind, key)
 		}
@@ -108,7 +108,7 @@ func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, d
 		case lasting(err):
 			return refused, err
 		default:
-			p.coords[kind].Store(-1)
+			p.coords[kind] = -1
 			n = max(n, soonTimes)
 		}
 		if err := p.again(ctx, n, err); err != nil {
@@ -137,7 +137,7 @@ func (p *Producer) coordinator(ctx context.Context, kind int, key string) (int32
 	if err := kerr.ErrorForCode(code); err != nil {
 		return -1, fmt.Errorf("find coordinator: %w", err)
 	}
-	p.coords[kind].Store(node)
+	p.coords[kind] = node
 	return node, nil
 }
 
@@ -218,7 +218,7 @@ func (p *Producer) finish(ctx context.Context, commit bool) error {
 		return resp.ErrorCode, nil
 	})
 	if err == nil {
-		p.touched.Store(false)
+		p.touched = false
 		for _, of := range p.seq {
 			clear(of)
 		}
@@ -233,18 +233,13 @@ func (p *Producer) held(millis int32) {
 }
 
 // leaders is which broker leads each partition, by topic.
-type leaders struct {
-	mu sync.Mutex
-	of [][]int32 // -1: nobody knows
-}
+type leaders [][]int32 // -1: nobody knows
 
-func (l *leaders) get(topic int, partition int32) int32 {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if topic >= len(l.of) || int(partition) >= len(l.of[topic]) {
+func (l leaders) get(topic int, partition int32) int32 {
+	if topic >= len(l) || int(partition) >= len(l[topic]) {
 		return -1
 	}
-	return l.of[topic][partition]
+	return l[topic][partition]
 }
 
 // look asks who leads.
@@ -261,7 +256,7 @@ func (p *Producer) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask who leads: %w", err)
 	}
-	of := make([][]int32, len(p.Topics))
+	of := make(leaders, len(p.Topics))
 	for _, t := range resp.Topics {
 		if t.Topic == nil {
 			continue
@@ -277,9 +272,7 @@ func (p *Producer) look(ctx context.Context) error {
 			of[i][it.Partition] = it.Leader
 		}
 	}
-	p.where.mu.Lock()
-	p.where.of = of
-	p.where.mu.Unlock()
+	p.where = of
 	return nil
 }
 
@@ -302,10 +295,14 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 		}
 		groups := map[int32][]*batch{}
 		for _, b := range left {
+			if b.sequence < 0 {
+				b.seal(p.pid, p.epoch, *p.sequence(b))
+			}
 			leader := p.where.get(b.topic, b.partition)
 			groups[leader] = append(groups[leader], b)
 		}
-		left = left[:0:0]
+		sent := left
+		left = nil
 		type outcome struct {
 			left []*batch
 			busy bool
@@ -344,13 +341,20 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 				busyOnly, blind = false, true
 			}
 		}
+		for _, b := range sent { // here, since the leaders are asked side by side
+			b.repeated = true
+			if final == nil && !slices.Contains(left, b) {
+				s := p.sequence(b)
+				*s = after(*s, b.count)
+			}
+		}
 		if final != nil || len(left) == 0 {
 			return final
 		}
 		if !busyOnly {
 			n = max(n, soonTimes)
 		}
-		if n == 1 && blind && p.where.empty() {
+		if n == 1 && blind && p.where == nil {
 			continue // nobody has looked yet
 		}
 		if err := p.again(ctx, n, errors.Join(troubles...)); err != nil {
@@ -359,20 +363,11 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 	}
 }
 
-func (l *leaders) empty() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.of == nil
-}
-
 // produce sends batches to the leader of all of them, once. It answers those that are not there yet, and why; or none and an error that will not go away.
 func (p *Producer) produce(ctx context.Context, leader int32, batches []*batch) (left []*batch, isBusy bool, err error) {
 	req := kmsg.NewProduceRequest()
 	req.TransactionID, req.Acks, req.TimeoutMillis = &p.ID, -1, int32(p.AnswerTimeout.Milliseconds())
 	for _, b := range batches {
-		if b.sequence < 0 {
-			b.seal(p.pid, p.epoch, *p.sequence(b))
-		}
 		i := 0
 		for ; i < len(req.Topics) && req.Topics[i].Topic != p.Topics[b.topic]; i++ {
 		}
@@ -410,9 +405,7 @@ func (p *Producer) produce(ctx context.Context, leader int32, batches []*batch) 
 	isBusy = true
 	for _, b := range batches {
 		code := codes[b]
-		if code == 0 || code == kerr.DuplicateSequenceNumber.Code {
-			s := p.sequence(b)
-			*s = after(*s, b.count)
+		if code == 0 || code == kerr.DuplicateSequenceNumber.Code && b.repeated {
 			continue
 		}
 		e := fmt.Errorf("produce to %s[%d]: %w", p.Topics[b.topic], b.partition, kerr.ErrorForCode(code))

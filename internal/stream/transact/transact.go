@@ -50,7 +50,7 @@ type Producer struct {
 	topics map[string]int
 	seq    [][]int32 // by topic and partition: the next sequence number
 	where  leaders
-	coords [2]atomic.Int32 // the coordinators' brokers, -1 unknown
+	coords [2]int32 // the coordinators' brokers, -1 unknown
 
 	filling *parcel
 	ahead   *parcel
@@ -59,7 +59,7 @@ type Producer struct {
 	posted  int64         // parcels
 	arrived atomic.Int64  // of those
 	arrival chan struct{} // has something when one more has
-	touched atomic.Bool   // the broker may know of the transaction
+	touched bool          // the broker may know of the transaction
 
 	failed atomic.Pointer[error]
 	broken chan struct{} // closed with the first failure
@@ -86,8 +86,7 @@ func Open(ctx context.Context, c Config) (*Producer, error) {
 		Config: c, client: client, topics: map[string]int{}, seq: make([][]int32, len(c.Topics)),
 		filling: &parcel{}, ahead: &parcel{}, free: make(chan *parcel, 2), post: make(chan *parcel, 2), arrival: make(chan struct{}, 1), broken: make(chan struct{}), done: make(chan struct{}),
 	}
-	p.coords[ofTransaction].Store(-1)
-	p.coords[ofGroup].Store(-1)
+	p.coords = [2]int32{-1, -1}
 	for i, name := range c.Topics {
 		p.topics[name] = i
 	}
@@ -194,7 +193,7 @@ func (p *Producer) Send(ctx context.Context, wait func()) error {
 			}
 		}
 	}
-	p.touched.Store(true)
+	p.touched = true
 	p.posted++
 	p.post <- p.filling // which has room for all that there are
 	p.filling = next
@@ -264,7 +263,7 @@ func (p *Producer) Commit(ctx context.Context, offsets []Offset) (refused int, e
 	if err := p.Send(ctx, func() {}); err != nil {
 		return 0, err
 	}
-	p.touched.Store(true)
+	p.touched = true
 	if refused, err = p.sendOffsets(ctx, offsets); err != nil {
 		return refused, err
 	}
@@ -287,7 +286,7 @@ func (p *Producer) Commit(ctx context.Context, offsets []Offset) (refused int, e
 func (p *Producer) Abort(ctx context.Context) error {
 	p.fail(errors.New("the transaction was aborted"))
 	p.end()
-	if !p.touched.Load() {
+	if !p.touched {
 		return nil
 	}
 	return p.finish(ctx, false)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ import (
 var servers *stack.Stack
 
 func TestMain(m *testing.M) {
-	os.Exit(stack.Main(m, stack.Options{Services: []string{stack.Kafka}, Kafka: stack.Apache}, func(s *stack.Stack) { servers = s }))
+	os.Exit(stack.Main(m, stack.Options{Services: []string{stack.Kafka}, Kafka: stack.Apache, Brokers: 3}, func(s *stack.Stack) { servers = s }))
 }
 
 var number atomic.Int64
@@ -54,7 +55,7 @@ func topic(t *testing.T) string {
 
 func connect(t *testing.T, more ...kgo.Opt) *kgo.Client {
 	t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(servers.Brokers())}, more...)...)
+	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(strings.Split(servers.Brokers(), ",")...)}, more...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,7 @@ func connect(t *testing.T, more ...kgo.Opt) *kgo.Client {
 func open(t *testing.T, topic string, more ...kgo.Opt) *Producer {
 	t.Helper()
 	p, err := Open(t.Context(), Config{
-		Reach: append([]kgo.Opt{kgo.SeedBrokers(servers.Brokers())}, more...), ID: "id." + topic, Group: "group." + topic, Topics: []string{topic},
+		Reach: append([]kgo.Opt{kgo.SeedBrokers(strings.Split(servers.Brokers(), ",")...)}, more...), ID: "id." + topic, Group: "group." + topic, Topics: []string{topic},
 		TransactionTimeout: 30 * time.Second, AnswerTimeout: 5 * time.Second, BatchBytes: 90_000,
 		Note: func(err error) { t.Logf("note: %v", err) },
 	})
