@@ -78,10 +78,10 @@ type Worker struct {
 	MetricsAddress string        `env:"WORKER_METRICS_ADDRESS" envDefault:"127.0.0.1:9464"`
 	Slot           int           `env:"WORKER_SLOT" envDefault:"-1"` // -1: the first free one on this host
 	Drain          time.Duration `env:"WORKER_DRAIN" envDefault:"30s"`
-	PublicCalls    bool          `env:"WORKER_PUBLIC_CALLS" envDefault:"false"`    // records cross into the Kafka client one by one
-	TransactionsV2 bool          `env:"WORKER_TRANSACTIONS_V2" envDefault:"false"` // where brokers have them
-	Awake          bool          `env:"WORKER_AWAKE" envDefault:"false"`           // keep the machine's cores from sleeping
-	Cache          string        `env:"WORKER_CACHE"`                              // folder for downloaded models; default: in the user's cache folder
+	PublicCalls    bool          `env:"WORKER_PUBLIC_CALLS" envDefault:"false"`   // records cross into the Kafka client one by one
+	ClientCommits  bool          `env:"WORKER_CLIENT_COMMITS" envDefault:"false"` // the Kafka client's transactions, which are of their first version
+	Awake          bool          `env:"WORKER_AWAKE" envDefault:"false"`          // keep the machine's cores from sleeping
+	Cache          string        `env:"WORKER_CACHE"`                             // folder for downloaded models; default: in the user's cache folder
 }
 
 // Level is how much is logged.

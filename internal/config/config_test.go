@@ -23,9 +23,9 @@ func TestEnvironmentWinsOverTheLocalStack(t *testing.T) {
 func TestSwitchesAreForThoseWhoAsk(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for name, of := range map[string]func(Config) bool{
-		"WORKER_PUBLIC_CALLS":    func(c Config) bool { return c.Worker.PublicCalls },
-		"WORKER_TRANSACTIONS_V2": func(c Config) bool { return c.Worker.TransactionsV2 },
-		"WORKER_AWAKE":           func(c Config) bool { return c.Worker.Awake },
+		"WORKER_PUBLIC_CALLS":   func(c Config) bool { return c.Worker.PublicCalls },
+		"WORKER_CLIENT_COMMITS": func(c Config) bool { return c.Worker.ClientCommits },
+		"WORKER_AWAKE":          func(c Config) bool { return c.Worker.Awake },
 	} {
 		for value, want := range map[string]bool{"WORKER_SLOT=1": false, name + "=true": true, name + "=0": false} {
 			if c, err := Load([]string{value}); err != nil || of(c) != want {

@@ -53,6 +53,6 @@ func Server(cfg config.Config, log *slog.Logger) (*serving.Server, error) {
 	}
 	return &serving.Server{
 		Kafka: Kafka(cfg.Kafka), Models: &registry.Registry{MLflow: mlflow, Logger: log}, Store: store, Pipeline: pipelines.Load,
-		Logger: log, PublicCalls: cfg.Worker.PublicCalls, TransactionsV2: cfg.Worker.TransactionsV2,
+		Logger: log, PublicCalls: cfg.Worker.PublicCalls, ClientCommits: cfg.Worker.ClientCommits,
 	}, nil
 }

@@ -29,7 +29,7 @@ func TestEverySettingOfKafkaReachesTheClient(t *testing.T) {
 func TestAServerIsMadeWithoutItsServices(t *testing.T) {
 	cfg, err := config.Load([]string{
 		"TEMPORAL_STREAMING_ENV=/dev/null", "AWS_ACCESS_KEY_ID=id", "AWS_SECRET_ACCESS_KEY=secret", "S3_ENDPOINT=http://127.0.0.1:1", "S3_BUCKET=bucket",
-		"MLFLOW_TRACKING_URI=http://127.0.0.1:1", "MLFLOW_UI_URL=https://mlflow.example.com", "WORKER_PUBLIC_CALLS=true", "WORKER_TRANSACTIONS_V2=true",
+		"MLFLOW_TRACKING_URI=http://127.0.0.1:1", "MLFLOW_UI_URL=https://mlflow.example.com", "WORKER_PUBLIC_CALLS=true", "WORKER_CLIENT_COMMITS=true",
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -38,7 +38,7 @@ func TestAServerIsMadeWithoutItsServices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !s.PublicCalls || !s.TransactionsV2 || s.Store == nil || s.Pipeline == nil || s.Kafka != Kafka(cfg.Kafka) {
+	if !s.PublicCalls || !s.ClientCommits || s.Store == nil || s.Pipeline == nil || s.Kafka != Kafka(cfg.Kafka) {
 		t.Errorf("%+v", s)
 	}
 	if url := s.Models.MLflow.Links().Version("creditcard", "7"); url != "https://mlflow.example.com/#/models/creditcard/versions/7" {

@@ -32,8 +32,8 @@ type Server struct {
 	Pipeline func(name string) (*pipeline.Definition, error)
 	Logger   *slog.Logger
 
-	PublicCalls    bool // of the loops, see stream.Options
-	TransactionsV2 bool // likewise
+	PublicCalls   bool // of the loops, see stream.Options
+	ClientCommits bool // likewise
 }
 
 // Plan finds what a stream needs to begin: the input's partitions, divided into shards,
@@ -155,7 +155,7 @@ func (s *Server) Loop(ctx context.Context, req job.SegmentRequest, hooks stream.
 		CommitInterval: d.Stream.CommitInterval, MaxBatch: d.Stream.MaxBatch,
 		Model: orders.Model, ModelVersion: orders.ModelVersion, Orders: orders,
 		StillOwner: hooks.StillOwner, Progress: hooks.Progress, ProgressInterval: 500 * time.Millisecond,
-		PublicCalls: s.PublicCalls, TransactionsV2: s.TransactionsV2,
+		PublicCalls: s.PublicCalls, ClientCommits: s.ClientCommits,
 		Logger: s.Logger.With("shard", req.Shard.ID),
 	}, orders.Processor)
 	if err != nil {

@@ -30,7 +30,7 @@ type childSpec struct {
 	PrefetchBytes, SendBytes, MaxBatchBytes       int
 	Owner                                         bool // it is told that it still owns its partitions
 	GateAt                                        int  // before this batch, counted from 1, wait for a line on stdin
-	PublicCalls, TransactionsV2                   bool
+	PublicCalls, ClientCommits                    bool
 }
 
 const (
@@ -70,7 +70,7 @@ func child(text string) int {
 	o := Options{
 		Kafka: Kafka{Brokers: spec.Brokers}, Pipeline: spec.Pipeline, Topic: spec.Topic, Partitions: spec.Partitions,
 		Output: spec.Output, DeadLetters: spec.DeadLetters, MaxBatch: spec.MaxBatch, CommitInterval: spec.CommitInterval, PublicCalls: spec.PublicCalls,
-		TransactionTimeout: spec.TransactionTimeout, TransactionsV2: spec.TransactionsV2,
+		TransactionTimeout: spec.TransactionTimeout, ClientCommits: spec.ClientCommits,
 		PrefetchBytes: spec.PrefetchBytes, SendBytes: spec.SendBytes, MaxBatchBytes: spec.MaxBatchBytes,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	}
@@ -134,7 +134,7 @@ func spawn(t *testing.T, o Options, gateAt int, environ ...string) *process {
 		Brokers: o.Kafka.Brokers, Pipeline: o.Pipeline, Topic: o.Topic, Output: o.Output, DeadLetters: o.DeadLetters,
 		TransactionTimeout: o.TransactionTimeout, PrefetchBytes: o.PrefetchBytes, SendBytes: o.SendBytes, MaxBatchBytes: o.MaxBatchBytes,
 		Owner:      o.StillOwner != nil,
-		Partitions: o.Partitions, MaxBatch: o.MaxBatch, CommitInterval: o.CommitInterval, PublicCalls: o.PublicCalls, TransactionsV2: o.TransactionsV2, GateAt: gateAt,
+		Partitions: o.Partitions, MaxBatch: o.MaxBatch, CommitInterval: o.CommitInterval, PublicCalls: o.PublicCalls, ClientCommits: o.ClientCommits, GateAt: gateAt,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -24,6 +24,7 @@ type confluent struct {
 	wait   func()            // called while a call of the loop's goroutine waits for room
 	held   atomic.Int64      // the longest that a broker held an answer back which the client does not know of, since its statistics
 	plain  sync.Once         // says why records cross one by one
+	first  sync.Once         // says why the client library writes transactions
 }
 
 // dial makes the clients. Settings that differ from the client's defaults say why; their
@@ -61,12 +62,18 @@ func (w *confluent) dial(limits limits) (source, sink, error) {
 		src.close()
 		return nil, nil, err
 	}
-	config := w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits))
-	snk := &producer{confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: config, from: src, settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{})}
-	if w.TransactionsV2 && w.Delivery == ExactlyOnce && w.Sink == SinkKafka && !w.PublicCalls {
+	snk := w.producer(src, limits)
+	if !w.ClientCommits && w.Delivery == ExactlyOnce && w.Sink == SinkKafka && !w.PublicCalls {
 		return src, &transactor{producer: snk, limits: limits}, nil
 	}
 	return src, snk, nil
+}
+
+func (w *confluent) producer(from *consumer, limits limits) *producer {
+	return &producer{
+		confluent: w, reminder: Reminder{Kafka: w.Kafka}, config: w.Kafka.client("temporal-streaming-"+w.Pipeline, w.producing(limits)), from: from,
+		settle: settling{wait: settleFirst, soon: soonLeast}, barrier: make(chan chan struct{}),
+	}
 }
 
 func (w *confluent) overlaps() bool { return true }

@@ -9,8 +9,8 @@ import (
 // where package crossing finds nothing that it knows. (Its name is what topics looks at.)
 func TestPublicCallsKeepTheSamePromises(t *testing.T) { samePromises(t) }
 
-// TestSecondVersionKeepsTheSamePromises runs the loop with transactions of the second version.
-func TestSecondVersionKeepsTheSamePromises(t *testing.T) { samePromises(t) }
+// TestClientCommitsKeepTheSamePromises runs the loop with the client's transactions, as it does where brokers have no second version of them.
+func TestClientCommitsKeepTheSamePromises(t *testing.T) { samePromises(t) }
 
 func samePromises(t *testing.T) {
 	for name, test := range map[string]func(*testing.T){

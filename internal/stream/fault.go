@@ -95,7 +95,7 @@ func faultOfCode(c kafka.ErrorCode) Fault {
 		return FaultTLS
 	case kafka.ErrUnknownTopicOrPart, kafka.ErrUnknownTopic, kafka.ErrUnknownPartition:
 		return FaultTopic
-	case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch:
+	case kafka.ErrFenced, kafka.ErrProducerFenced, kafka.ErrInvalidProducerEpoch, kafka.ErrInvalidProducerIDMapping:
 		return FaultFenced
 	case kafka.ErrInvalidTransactionTimeout:
 		return FaultTimeout

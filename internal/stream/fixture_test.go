@@ -105,7 +105,7 @@ func topics(t testing.TB, k Kafka, partitions int) Options {
 	name := fmt.Sprintf("t%d-%d", time.Now().UnixNano(), topicNumber.Add(1))
 	o := Options{Kafka: k, Pipeline: name, Topic: name + ".in", Output: name + ".out", DeadLetters: name + ".dlq", Logger: testLog(t)}
 	o.PublicCalls = strings.HasPrefix(t.Name(), "TestPublicCalls")
-	o.TransactionsV2 = strings.HasPrefix(t.Name(), "TestSecondVersion")
+	o.ClientCommits = strings.HasPrefix(t.Name(), "TestClientCommits")
 	for p := range partitions {
 		o.Partitions = append(o.Partitions, int32(p))
 	}

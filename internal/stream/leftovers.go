@@ -46,16 +46,20 @@ func (s *producer) leftovers(ctx context.Context) (gone map[int32]int64, err err
 		}
 		doubts[it.ground] = it
 	}
-	if len(hidden) > 0 {
+	if hidden = s.fresh(hidden); len(hidden) > 0 {
 		s.Logger.Warn("records of an earlier transaction are still open behind its end; aborting them", slog.String("where", fmt.Sprint(hidden)),
 			slog.String("do", "nothing: what they were made of is scored again, unless it was before"))
-		if err := s.writeDown(ctx, doubts); err != nil {
-			return nil, err
-		}
-		if err := s.overrule(ctx, hidden); err != nil {
+		err := s.asOwner(ctx, func(by *producer) error {
+			if err := by.writeDown(ctx, doubts); err != nil {
+				return err
+			}
+			return by.overrule(ctx, hidden)
+		})
+		if err != nil {
 			return nil, err
 		}
 	}
+	s.settled = nil
 	gone = map[int32]int64{}
 	for _, it := range doubts {
 		if over, err := ended(ctx, admin, &it); err != nil {
@@ -88,12 +92,26 @@ func (s *producer) unhide(ctx context.Context) error {
 		}
 	}
 	hidden, err := hiddenIn(ctx, admin, places)
-	if err != nil || len(hidden) == 0 {
+	if hidden = s.fresh(hidden); err != nil || len(hidden) == 0 {
 		return err
 	}
 	s.Logger.Warn("records stand open where this stage writes; aborting those of its own earlier transactions", slog.String("where", fmt.Sprint(hidden)),
 		slog.String("do", "nothing: what they were made of is handled again, unless it was before"))
-	return s.overrule(ctx, hidden)
+	return s.asOwner(ctx, func(by *producer) error { return by.overrule(ctx, hidden) })
+}
+
+// fresh are those of some standings that were not overruled before, in vain: they are somebody else's.
+func (s *producer) fresh(hidden []standing) (fresh []standing) {
+	if s.overruled == nil {
+		s.overruled = map[ground]int64{}
+	}
+	for _, it := range hidden {
+		if at, known := s.overruled[it.ground]; !known || at != it.stable {
+			fresh = append(fresh, it)
+			s.overruled[it.ground] = it.stable
+		}
+	}
+	return fresh
 }
 
 // overrule runs a transaction in some partitions, and aborts it.

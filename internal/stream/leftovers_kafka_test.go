@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -92,6 +93,9 @@ func dyingSuccessor(t *testing.T, o Options) map[int32]int64 {
 	ctx := within(t, time.Minute)
 	if err := snk.init(ctx); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := snk.leftovers(ctx); !errors.Is(err, errSettled) {
+		t.Errorf("nothing was settled: %v", err)
 	}
 	gone, err := snk.leftovers(ctx)
 	if err != nil {

@@ -131,9 +131,9 @@ func TestTooFewReplicasAreToldAndWaitedFor(t *testing.T) {
 		t.Errorf("%d records are committed with too few copies", p.Records)
 	}
 	log.wantLine(t, FaultReplicas, "bring brokers back")
-	if !strings.Contains(p.LastError, "has 2 of 3 replicas in sync, and 3 must be") {
-		t.Errorf("last error is %q", p.LastError)
-	}
+	r.until(t, "it tells where", func(p Progress) bool {
+		return strings.Contains(p.LastError, "has 2 of 3 replicas in sync, and 3 must be")
+	})
 	if err := servers.StartService(t.Context(), dead); err != nil {
 		t.Fatal(err)
 	}

@@ -49,23 +49,23 @@ type Options struct {
 	// CommitInterval is how long a record may wait, under load, for the commit of its
 	// transaction to begin (default 25 ms). A loop that has caught up commits at once, or, where
 	// a commit had many records, so long after that one's beginning (100 ms at most), and
-	// sooner where commits take less than 12.5 ms, in proportion; with TransactionsV2 two and a half
-	// times as long after the beginning of the last commit as that one took, and this or 100 ms at most. One
+	// sooner where commits take less than 12.5 ms, in proportion; where brokers have the second version of transactions,
+	// two and a half times as long after the beginning of the last commit as that one took, and this or 100 ms at most. One
 	// that is behind stretches it so that commits take no more than a quarter of its time.
 	CommitInterval time.Duration
 	MaxBatch       int // records that are scored together (default 4096)
 	MaxBatchBytes  int // and their bytes (default 16 MiB); one record is always let through
 	// PrefetchBytes bounds the records that wait in memory to be scored (default 64 MiB,
-	// for each loop), and SendBytes those that wait to be acknowledged (default 256 MiB; with
-	// TransactionsV2 hardly more than 2 MiB but for what one batch makes).
+	// for each loop), and SendBytes those that wait to be acknowledged (default 256 MiB; in
+	// transactions of the second version hardly more than 2 MiB but for what one batch makes).
 	PrefetchBytes int
 	SendBytes     int
 	// PublicCalls lets records cross into the client library one by one, by its public calls,
 	// instead of in batches by package crossing. It costs about twice as much processor time.
 	PublicCalls bool
-	// TransactionsV2 has transactions written by package transact, as Kafka has them since 4.0, where the brokers have
-	// them, records cross in batches, and delivery to Kafka is exactly once.
-	TransactionsV2 bool
+	// ClientCommits leaves transactions to the client library, which has their first version only. Else package transact writes them,
+	// as Kafka has them since 4.0: where the brokers do, records cross in batches, and delivery to Kafka is exactly once.
+	ClientCommits bool
 	// TransactionTimeout is after how long the broker aborts what a dead loop has left open
 	// (default 60 s). It must be longer than a broker restart, or the restart costs a
 	// transaction. A successor never waits for it, since it aborts that transaction by its id.

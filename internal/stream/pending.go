@@ -19,12 +19,19 @@ const pendingAfter = 6 * time.Second
 //
 // cleared tells that pending ones were dropped: their results may stand nevertheless.
 func (s *session) readOffsets(ctx context.Context) (marks []mark, cleared bool, err error) {
-	cleared, hang, err := s.pastPending(ctx, s.snk.clear, func(ctx context.Context) (err error) {
+	read := func(ctx context.Context) (err error) {
 		marks, err = s.src.committed(ctx)
 		return err
-	})
+	}
+	hang := false
+	if s.cleared { // and that makes this the second reading
+		hang, err = inTime(ctx, read)
+	} else {
+		s.cleared, hang, err = s.pastPending(ctx, s.snk.clear, read)
+		s.cleared = s.cleared || errors.Is(err, errSettled)
+	}
 	if !hang {
-		return marks, cleared, err
+		return marks, s.cleared, err
 	}
 	// The coordinator itself has lost track (behind.go): chaos saw it call offsets pending for
 	// which its log held the end of every transaction. Whoever might still commit is fenced: our
@@ -79,11 +86,15 @@ func (s *consumer) unstable(ctx context.Context) ([]mark, error) {
 	return committed(ctx, c, s.parts)
 }
 
-// clear runs a transaction with nothing but offsets, and aborts it.
 func (s *producer) clear(ctx context.Context) error {
 	if s.Delivery != ExactlyOnce {
 		return nil
 	}
+	return s.asOwner(ctx, func(by *producer) error { return by.drop(ctx) })
+}
+
+// drop runs a transaction with nothing but offsets, and aborts it.
+func (s *producer) drop(ctx context.Context) error {
 	if err := s.begin(); err != nil {
 		return err
 	}

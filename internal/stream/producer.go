@@ -36,6 +36,9 @@ type producer struct {
 	settled  []standing    // doubts that the next commit crosses out
 	blind    func()        // ends lookOut; nil if it was not begun
 	ended    chan struct{} // closed when lookOut has
+
+	lend      func(context.Context, func(*producer) error) error // see asOwner; nil: the transactional id is this producer's
+	overruled map[ground]int64                                   // where a transaction was run and aborted, and from which offset on another stood open
 }
 
 type failure struct{ err error }
@@ -106,6 +109,11 @@ func (s *producer) init(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	return s.look(ctx)
+}
+
+// look finds out how many partitions the topics have, and has it looked out from then on.
+func (s *producer) look(ctx context.Context) error {
 	s.sizes = make([]int32, int(toForward)+len(s.Forward))
 	for i := range s.sizes {
 		to := destination(i)
@@ -135,6 +143,18 @@ func (s *producer) topic(to destination) *string {
 		return &s.DeadLetters
 	}
 	return &s.Forward[to-toForward]
+}
+
+// errSettled says that what earlier owners of a transactional id have left is settled, and that others may have owned it meanwhile: what was read
+// before is to be read once more.
+var errSettled = errors.New("the transactional id was claimed anew, to settle what its earlier owners have left")
+
+// asOwner has a call made by a producer that owns the transactional id. Where that is not this one the answer is errSettled, or why it failed.
+func (s *producer) asOwner(ctx context.Context, call func(*producer) error) error {
+	if s.lend != nil {
+		return s.lend(ctx, call)
+	}
+	return call(s)
 }
 
 func (s *producer) begin() error {

@@ -27,6 +27,7 @@ import (
 // if o.StillOwner says so, as for a loop.
 func Retire(ctx context.Context, o Options, generation int64) error {
 	o.Orders = Orders{Generation: generation}
+	o.ClientCommits = true // it takes less to begin, and there is one commit
 	l, err := NewLoop(o, nobody{})
 	if err != nil {
 		return fmt.Errorf("retire an owner of %s: %w", o.Topic, err)

@@ -18,18 +18,19 @@ type session struct {
 	src source
 	snk sink
 
-	next   []int64  // of each of Partitions
-	notes  []note   // the orders under which each is read
-	texts  []string // the same, as it is committed
-	end    []int64  // of each of Partitions, when the session opened
-	inHand bool     // a transaction is open
-	ahead  bool     // the sink has collected results for the next one
-	began  time.Time
-	rest   time.Duration // before the next records are read, see spacing
-	cost   time.Duration // what the loop waits for a commit, smoothed
-	took   time.Duration // what a commit takes, smoothed
-	txn    Counts        // of the transaction in hand, or of what was collected
-	flight flight
+	next    []int64  // of each of Partitions
+	notes   []note   // the orders under which each is read
+	texts   []string // the same, as it is committed
+	end     []int64  // of each of Partitions, when the session opened
+	inHand  bool     // a transaction is open
+	cleared bool     // pending offsets were dropped: their results may stand nevertheless
+	ahead   bool     // the sink has collected results for the next one
+	began   time.Time
+	rest    time.Duration // before the next records are read, see spacing
+	cost    time.Duration // what the loop waits for a commit, smoothed
+	took    time.Duration // what a commit takes, smoothed
+	txn     Counts        // of the transaction in hand, or of what was collected
+	flight  flight
 
 	in      []record.Message
 	out     score.Output
@@ -51,6 +52,9 @@ func (s *session) open(ctx context.Context) error {
 		return fmt.Errorf("take over %s: %w", s.id(), err)
 	}
 	marks, recalled, err := s.offsetsAtHand(ctx)
+	for errors.Is(err, errSettled) {
+		marks, recalled, err = s.offsetsAtHand(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("read offsets of group %s: %w", s.Group, err)
 	}

@@ -13,48 +13,77 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
-// transactor is the sink where brokers have the second version of transactions, which the client library does not speak. Its producer claims the
-// transactional id first, and ends what earlier owners have left; before the first transaction of the loop the id is claimed once more, by
-// package transact, and from then on the client only looks out. Brokers without that version are left to the client.
+// transactor is the sink where brokers have the second version of transactions, which the client library does not speak: the transactional id
+// is package transact's, and the client only looks out. What earlier owners have left is settled by a client of its own, for which it claims
+// the id; then package transact claims it anew. Brokers without that version are left to the client.
 type transactor struct {
 	*producer
 	limits limits
-	t      *transact.Producer // nil: the client's
-	asked  bool               // whether brokers have it
+	t      *transact.Producer // nil: the client writes
 
 	headers []transact.Header // reused
 	offsets []transact.Offset
 }
 
-func (s *transactor) begin() error {
-	if !s.asked {
-		s.asked = true
-		ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-		defer cancel()
-		if err := s.open(ctx); err != nil && !errors.Is(err, transact.ErrUnsupported) {
-			return s.named(err)
-		}
+func (s *transactor) init(ctx context.Context) error {
+	reach, err := s.Kafka.Reach("temporal-streaming-" + s.Pipeline)
+	if err != nil {
+		return err
 	}
+	t, err := transact.New(transact.Config{
+		Reach: reach, ID: TransactionalID(s.Pipeline, s.Stage, s.Topic, s.Partitions),
+		TransactionTimeout: s.TransactionTimeout, AnswerTimeout: min(answerTimeout, s.TransactionTimeout),
+		Group: s.Group, Topics: append([]string{s.Output, s.DeadLetters}, s.Forward...), BatchBytes: s.batchBytes(s.limits),
+		Note: func(err error) { s.note(s.named(err)) }, Held: s.hold, Nap: nap,
+	})
+	if err != nil {
+		return err
+	}
+	if err := t.Prepare(ctx); err != nil {
+		t.Close()
+		if errors.Is(err, transact.ErrUnsupported) {
+			s.first.Do(func() { s.Logger.Info("the client library writes the transactions", "reason", err) })
+			return s.producer.init(ctx)
+		}
+		return s.named(err)
+	}
+	s.t, s.producer.lend = t, s.lend
+	if s.p, err = kafka.NewProducer(s.config); err != nil {
+		return err
+	}
+	go s.forward(s.p.Logs())
+	s.done = make(chan struct{})
+	go s.watch()
+	claimed := make(chan error, 1)
+	go func() { claimed <- s.named(t.Claim(ctx)) }()
+	err = s.look(ctx)
+	return errors.Join(<-claimed, err)
+}
+
+// lend has a call made by a client that owns the id for as long.
+func (s *transactor) lend(ctx context.Context, call func(*producer) error) error {
+	by := s.confluent.producer(s.from, s.limits)
+	err := by.init(ctx)
+	if err == nil {
+		err = call(by)
+	}
+	by.close()
+	if err == nil {
+		err = s.named(s.t.Claim(ctx))
+	}
+	if err == nil {
+		err = errSettled
+	}
+	return err
+}
+
+func (s *transactor) begin() error {
 	if s.t == nil {
 		return s.producer.begin()
 	}
 	s.largest.Store(0)
 	s.sends = 0
 	return nil
-}
-
-func (s *transactor) open(ctx context.Context) error {
-	reach, err := s.Kafka.Reach("temporal-streaming-" + s.Pipeline)
-	if err != nil {
-		return err
-	}
-	s.t, err = transact.Open(ctx, transact.Config{
-		Reach: reach, ID: TransactionalID(s.Pipeline, s.Stage, s.Topic, s.Partitions),
-		TransactionTimeout: s.TransactionTimeout, AnswerTimeout: min(answerTimeout, s.TransactionTimeout),
-		Group: s.Group, Topics: append([]string{s.Output, s.DeadLetters}, s.Forward...), BatchBytes: s.batchBytes(s.limits),
-		Note: func(err error) { s.note(s.named(err)) }, Held: s.hold, Nap: nap,
-	})
-	return err
 }
 
 func (s *transactor) light() bool { return s.t != nil }

@@ -135,7 +135,7 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 		if n == 1 && blind && p.where == nil {
 			continue // nobody has looked yet
 		}
-		if err := p.again(ctx, n, errors.Join(troubles...)); err != nil {
+		if err := p.again(ctx, n, longAgain, errors.Join(troubles...)); err != nil {
 			return err
 		}
 	}

@@ -31,12 +31,16 @@ const (
 	soonTimes = 40
 	longAgain = 100 * time.Millisecond
 
+	// A coordinator that has just begun is given longer. Where it reads its log twice, as on a broker that is its own controller, the first write
+	// before the end makes it fail for good, and whoever asks every few milliseconds meets that moment (docs/failures.md).
+	begins = time.Second
+
 	// What a broker says of the transaction before is told people only when it lasts: after some two seconds.
 	lasts = 64
 )
 
-// again waits before something is asked for the nth time more. It answers an error when there is no time left.
-func (p *Producer) again(ctx context.Context, n int, why error) error {
+// again waits before something is asked for the nth time more, and no longer than most. It answers an error when there is no time left.
+func (p *Producer) again(ctx context.Context, n int, most time.Duration, why error) error {
 	if n <= soonTimes {
 		p.Nap(soonAgain)
 	} else {
@@ -45,7 +49,7 @@ func (p *Producer) again(ctx context.Context, n int, why error) error {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(time.Millisecond<<min(n-soonTimes, 10), longAgain)):
+		case <-time.After(min(time.Millisecond<<min(n-soonTimes, 10), most)):
 		}
 	}
 	if ctx.Err() != nil {
@@ -110,7 +114,7 @@ func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, d
 			p.coords[kind] = -1
 			n = max(n, soonTimes)
 		}
-		if err := p.again(ctx, n, err); err != nil {
+		if err := p.again(ctx, n, begins, err); err != nil {
 			return refused, err
 		}
 	}
@@ -140,13 +144,15 @@ func (p *Producer) coordinator(ctx context.Context, kind int, key string) (int32
 	return node, nil
 }
 
-func (p *Producer) lookForGroup(ctx context.Context) error {
-	_, err := p.coordinate(ctx, ofGroup, p.Group, "look for the group's coordinator", func(context.Context, int32) (int16, error) { return 0, nil })
+// find looks for a coordinator until there is one.
+func (p *Producer) find(ctx context.Context, kind int, key string) error {
+	_, err := p.coordinate(ctx, kind, key, "look for a coordinator", func(context.Context, int32) (int16, error) { return 0, nil })
 	return err
 }
 
-// claim takes the transactional id over.
-func (p *Producer) claim(ctx context.Context) error {
+// Claim takes the transactional id over: whoever had it before is fenced, and what that one left open is aborted. It comes before anything else
+// but Prepare.
+func (p *Producer) Claim(ctx context.Context) error {
 	_, err := p.coordinate(ctx, ofTransaction, p.ID, "claim the transactional id", func(ctx context.Context, broker int32) (int16, error) {
 		req := kmsg.NewInitProducerIDRequest()
 		req.TransactionalID, req.TransactionTimeoutMillis = &p.ID, int32(p.TransactionTimeout.Milliseconds())

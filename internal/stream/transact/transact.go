@@ -39,7 +39,7 @@ type Config struct {
 	Nap  func(time.Duration) // waits for less than a few milliseconds
 }
 
-// Producer writes transactions, one after the other. One goroutine calls Add, Send, Ahead, Release and Abort; Commit may be called by another one,
+// Producer writes transactions, one after the other, once it has claimed its id. One goroutine calls Add, Send, Ahead, Release and Abort; Commit may be called by another one,
 // and meanwhile nothing but Ahead. After an error of any of them only Abort and Close may be called.
 type Producer struct {
 	Config
@@ -69,8 +69,8 @@ type Producer struct {
 	done   chan struct{} // closed when the courier has ended
 }
 
-// Open makes a Producer that owns its transactional id: whoever had it before is fenced, and what that one left open is aborted.
-func Open(ctx context.Context, c Config) (*Producer, error) {
+// New makes a Producer. It connects to nothing.
+func New(c Config) (*Producer, error) {
 	versions := kversion.Stable()
 	versions.SetMaxKeyVersion(produceKey, produceVersion) // the next one wants topics by their ids
 	versions.SetMaxKeyVersion(offsetsKey, offsetsVersion)
@@ -83,10 +83,9 @@ func Open(ctx context.Context, c Config) (*Producer, error) {
 		return nil, err
 	}
 	p := &Producer{
-		Config: c, client: client, topics: map[string]int{}, seq: make([][]int32, len(c.Topics)),
+		Config: c, client: client, topics: map[string]int{}, seq: make([][]int32, len(c.Topics)), coords: [2]int32{-1, -1},
 		filling: &parcel{}, ahead: &parcel{}, free: make(chan *parcel, 2), post: make(chan *parcel, 2), arrival: make(chan struct{}, 1), broken: make(chan struct{}), done: make(chan struct{}),
 	}
-	p.coords = [2]int32{-1, -1}
 	for i, name := range c.Topics {
 		p.topics[name] = i
 	}
@@ -102,23 +101,26 @@ func Open(ctx context.Context, c Config) (*Producer, error) {
 	if p.Nap == nil {
 		p.Nap = time.Sleep
 	}
-	p.ctx, p.end = context.WithCancel(context.WithoutCancel(ctx))
-	if err = p.supported(ctx); err == nil {
-		err = p.claim(ctx)
-	}
-	if err == nil { // so that the first transaction does not have to
-		err = p.lookForGroup(ctx)
-		if unknown := p.look(ctx); lasting(unknown) { // topics that were just made will be known when records come
-			err = errors.Join(err, unknown)
-		}
-	}
-	if err != nil {
-		p.end()
-		client.Close()
-		return nil, err
-	}
+	p.ctx, p.end = context.WithCancel(context.Background())
 	go p.courier()
 	return p, nil
+}
+
+// Prepare asks all that Claim and the first transaction would have to: whether the brokers have the second version, or else
+// answers ErrUnsupported, and which of them do what. It changes nothing.
+func (p *Producer) Prepare(ctx context.Context) error {
+	if err := p.supported(ctx); err != nil {
+		return err
+	}
+	if err := p.look(ctx); lasting(err) { // topics that were just made will be known when records come
+		return err
+	}
+	for kind, key := range [...]string{ofTransaction: p.ID, ofGroup: p.Group} {
+		if err := p.find(ctx, kind, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // supported asks whether the cluster has agreed on the second version.

@@ -65,7 +65,7 @@ func connect(t *testing.T, more ...kgo.Opt) *kgo.Client {
 
 func open(t *testing.T, topic string, more ...kgo.Opt) *Producer {
 	t.Helper()
-	p, err := Open(t.Context(), Config{
+	p, err := New(Config{
 		Reach: append([]kgo.Opt{kgo.SeedBrokers(strings.Split(servers.Brokers(), ",")...)}, more...), ID: "id." + topic, Group: "group." + topic, Topics: []string{topic},
 		TransactionTimeout: 30 * time.Second, AnswerTimeout: 5 * time.Second, BatchBytes: 90_000,
 		Note: func(err error) { t.Logf("note: %v", err) },
@@ -74,6 +74,12 @@ func open(t *testing.T, topic string, more ...kgo.Opt) *Producer {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
+	if err := p.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Claim(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	return p
 }
 
@@ -270,7 +276,12 @@ func TestNobodyWaitsForBrokersThatAreNotThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	begun := time.Now()
-	_, err = Open(ctx, Config{Reach: []kgo.Opt{kgo.SeedBrokers(l.Addr().String())}, ID: "id", Topics: []string{"t"}, TransactionTimeout: time.Second, AnswerTimeout: time.Second})
+	p, err := New(Config{Reach: []kgo.Opt{kgo.SeedBrokers(l.Addr().String())}, ID: "id", Topics: []string{"t"}, TransactionTimeout: time.Second, AnswerTimeout: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	err = p.Prepare(ctx)
 	if err == nil || errors.Is(err, ErrUnsupported) || time.Since(begun) > 4*time.Second {
 		t.Errorf("%v after %v", err, time.Since(begun))
 	}
