@@ -52,7 +52,7 @@ func faultOf(err error) Fault {
 	for _, own := range []struct {
 		err   error
 		fault Fault
-	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}, {errReplicas, FaultReplicas}, {errForgotten, FaultMoved}} {
+	}{{ErrOffsetLost, FaultOffsetLost}, {ErrBehind, FaultBehind}, {ErrHistoryLost, FaultHistoryLost}, {ErrPanic, FaultPanic}, {ErrOutdated, FaultOutdated}, {ErrStuck, FaultStuck}, {errThrottled, FaultQuota}, {errWithheld, FaultWithheld}, {errConsole, FaultConsole}, {errReplicas, FaultReplicas}, {errForgotten, FaultMoved}, {errRefused, FaultMoved}} {
 		if errors.Is(err, own.err) {
 			return own.fault
 		}
@@ -114,7 +114,7 @@ func (f Fault) advice(k Kafka) string {
 	case FaultUnreachable:
 		return fmt.Sprintf("check that Kafka runs at %s (KAFKA_BOOTSTRAP_SERVERS) and can be reached from here", k.Brokers)
 	case FaultMoved:
-		return "wait: brokers are changing their roles, which takes seconds; if it lasts, look for partitions without a leader"
+		return "wait: brokers are changing their roles, or end what was open, which takes seconds; if it lasts, look for partitions without a leader, then restart the broker that coordinates the group"
 	case FaultReplicas:
 		return "bring brokers back: fewer of them hold the topics that are written, or Kafka's own, than min.insync.replicas asks for; nothing is lost"
 	case FaultStorage:

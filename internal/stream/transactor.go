@@ -212,6 +212,8 @@ func (s *transactor) named(err error) error {
 	switch {
 	case err == nil:
 		return nil
+	case errors.Is(err, kerr.ConcurrentTransactions):
+		return fmt.Errorf("%w: %w", errRefused, err)
 	case errors.As(err, &protocol):
 		code = kafka.ErrorCode(protocol.Code)
 	case errors.Is(err, transact.ErrTime), errors.Is(err, context.DeadlineExceeded):
