@@ -80,17 +80,34 @@ func TestFrozenLoopThatWakesUpIsFencedAndEmitsNothing(t *testing.T) {
 	o := topics(t, broker(t), 2)
 	const n = 3000
 	preload(t, o.Kafka, o.Topic, 0, n)
-	slow := o
-	slow.MaxBatch, slow.CommitInterval = 100, 10*time.Second // so that a transaction is open when it is frozen
-	zombie := spawn(t, slow, 4)
+	zombie := frozen(t, o)
+	r := start(t, o, engine(t, o.Topic, nil))
+	r.until(t, "the successor has scored all", func(p Progress) bool { return p.Records == n })
+	wakesUpFenced(t, zombie)
+	preload(t, o.Kafka, o.Topic, n, n+100)
+	r.until(t, "the successor goes on", func(p Progress) bool { return p.Records == n+100 })
+	r.stop()
+	r.wait(t, 10*time.Second)
+	wantOnce(t, o.Kafka, o.Output, n+100)
+}
+
+// frozen is a loop in a process of its own that was stopped in a transaction.
+func frozen(t *testing.T, o Options) *process {
+	t.Helper()
+	o.MaxBatch, o.CommitInterval = 100, 10*time.Second // so that a transaction is open then
+	zombie := spawn(t, o, 4)
 	if !zombie.batches(4) {
 		t.Fatal("the child ended by itself")
 	}
 	if err := zombie.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
-	r := start(t, o, engine(t, o.Topic, nil))
-	r.until(t, "the successor has scored all", func(p Progress) bool { return p.Records == n })
+	return zombie
+}
+
+// wakesUpFenced fails unless a frozen loop that goes on finds that it is fenced.
+func wakesUpFenced(t *testing.T, zombie *process) {
+	t.Helper()
 	if err := zombie.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}
@@ -101,11 +118,6 @@ func TestFrozenLoopThatWakesUpIsFencedAndEmitsNothing(t *testing.T) {
 	if err := zombie.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFenced {
 		t.Fatalf("the zombie ended with %v, want ErrFenced", err)
 	}
-	preload(t, o.Kafka, o.Topic, n, n+100)
-	r.until(t, "the successor goes on", func(p Progress) bool { return p.Records == n+100 })
-	r.stop()
-	r.wait(t, 10*time.Second)
-	wantOnce(t, o.Kafka, o.Output, n+100)
 }
 
 func TestFencedLoopGoesOnIfItStillOwnsThePartitions(t *testing.T) {

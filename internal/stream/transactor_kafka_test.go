@@ -2,10 +2,7 @@ package stream
 
 import (
 	"context"
-	"errors"
 	"math"
-	"os/exec"
-	"syscall"
 	"testing"
 	"time"
 
@@ -122,15 +119,7 @@ func TestEpochsMayBeUsedUp(t *testing.T) {
 	o := topics(t, broker(t), 2)
 	const n = 20000
 	preload(t, o.Kafka, o.Topic, 0, n)
-	slow := o
-	slow.MaxBatch, slow.CommitInterval = 100, 10*time.Second // so that a transaction is open when it is frozen
-	zombie := spawn(t, slow, 4)
-	if !zombie.batches(4) {
-		t.Fatal("the child ended by itself")
-	}
-	if err := zombie.Process.Signal(syscall.SIGSTOP); err != nil {
-		t.Fatal(err)
-	}
+	zombie := frozen(t, o)
 	before := wear(t, o, 6)
 	o.MaxBatch, o.CommitInterval = 50, time.Millisecond
 	r := start(t, o, engine(t, o.Topic, nil))
@@ -138,16 +127,7 @@ func TestEpochsMayBeUsedUp(t *testing.T) {
 	if now := producerOf(t, o); now.ProducerID == before {
 		t.Errorf("the producer is the same after %d commits, at epoch %d", r.progress().Commits, now.ProducerEpoch)
 	}
-	if err := zombie.Process.Signal(syscall.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	zombie.in.Close()
-	for zombie.lines.Scan() {
-	}
-	var exit *exec.ExitError
-	if err := zombie.Wait(); !errors.As(err, &exit) || exit.ExitCode() != exitFenced {
-		t.Errorf("the zombie ended with %v, want ErrFenced", err)
-	}
+	wakesUpFenced(t, zombie)
 	r.stop()
 	if got := r.wait(t, 10*time.Second); got.err != nil || got.Aborts > 0 {
 		t.Errorf("%d aborts, %v", got.Aborts, got.err)
