@@ -21,18 +21,18 @@ func (l leaders) get(topic int, partition int32) int32 {
 }
 
 // look asks who leads.
-func (p *Producer) look(ctx context.Context) error {
-	req := kmsg.NewMetadataRequest()
-	for i := range p.Topics {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = &p.Topics[i]
-		req.Topics = append(req.Topics, t)
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.AnswerTimeout)
-	defer cancel()
-	resp, err := req.RequestWith(ctx, p.client)
+func (p *Producer) look(ctx context.Context) (leaders, error) {
+	resp, err := anyone(ctx, p.AnswerTimeout, func(ctx context.Context) (*kmsg.MetadataResponse, error) {
+		req := kmsg.NewMetadataRequest()
+		for i := range p.Topics {
+			t := kmsg.NewMetadataRequestTopic()
+			t.Topic = &p.Topics[i]
+			req.Topics = append(req.Topics, t)
+		}
+		return req.RequestWith(ctx, p.client)
+	})
 	if err != nil {
-		return fmt.Errorf("ask who leads: %w", err)
+		return nil, fmt.Errorf("ask who leads: %w", err)
 	}
 	of := make(leaders, len(p.Topics))
 	for _, t := range resp.Topics {
@@ -41,7 +41,7 @@ func (p *Producer) look(ctx context.Context) error {
 		}
 		i := p.topics[*t.Topic]
 		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			return fmt.Errorf("ask who leads %s: %w", *t.Topic, err)
+			return nil, fmt.Errorf("ask who leads %s: %w", *t.Topic, err)
 		}
 		for _, it := range t.Partitions {
 			for len(of[i]) <= int(it.Partition) {
@@ -50,8 +50,7 @@ func (p *Producer) look(ctx context.Context) error {
 			of[i][it.Partition] = it.Leader
 		}
 	}
-	p.where = of
-	return nil
+	return of, nil
 }
 
 // deliver takes a parcel to the leaders of its partitions, until all of it is there. A batch that may be there already is sent with the same
@@ -63,10 +62,13 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 		var troubles []error
 		busyOnly := true
 		if blind {
-			if err := p.look(ctx); err != nil {
-				if lasting(err) {
-					return err
-				}
+			where, err := p.look(ctx)
+			switch {
+			case err == nil:
+				p.where = where
+			case lasting(err):
+				return err
+			default:
 				troubles, busyOnly = append(troubles, err), false
 			}
 			blind = false
@@ -158,7 +160,13 @@ func (p *Producer) produce(ctx context.Context, leader int32, batches []*batch) 
 		it.Partition, it.Records = b.partition, b.bytes
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, it)
 	}
-	answer, err := p.ask(ctx, leader, &req)
+	answer, err := p.ask(ctx, leader, &req, func(ctx context.Context) bool {
+		now, err := p.look(ctx)
+		return err == nil && slices.ContainsFunc(batches, func(b *batch) bool {
+			it := now.get(b.topic, b.partition)
+			return it >= 0 && it != leader
+		})
+	})
 	if err != nil {
 		if err = fmt.Errorf("produce: %w", err); lasting(err) {
 			return nil, false, err

@@ -73,13 +73,6 @@ func isBusy(err error) bool {
 	return errors.As(err, &k) && busy(k.Code)
 }
 
-// ask sends a request to a broker, once.
-func (p *Producer) ask(ctx context.Context, broker int32, req kmsg.Request) (kmsg.Response, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.AnswerTimeout)
-	defer cancel()
-	return p.client.Broker(int(broker)).Request(ctx, req)
-}
-
 // lasting tells whether an error of a request is not one of a connection.
 func lasting(err error) bool {
 	var k *kerr.Error
@@ -87,16 +80,22 @@ func lasting(err error) bool {
 }
 
 // coordinate asks the coordinator of the transactional id, or of a group, until it answers with a code that is not one of a coordinator that has
-// moved, or is not ready. do answers the code of one answer.
-func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, do func(ctx context.Context, broker int32) (code int16, err error)) (refused int, err error) {
+// moved, or is not ready. do asks it, and answers the code of one answer.
+func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, do func(ctx context.Context, ask asker) (code int16, err error)) (refused int, err error) {
 	for n := 1; ; n++ {
 		code, err := int16(0), error(nil)
 		broker := p.coords[kind]
 		if broker < 0 {
 			broker, err = p.coordinator(ctx, kind, key)
+			p.coords[kind] = broker
 		}
 		if err == nil {
-			code, err = do(ctx, broker)
+			code, err = do(ctx, func(ctx context.Context, req kmsg.Request) (kmsg.Response, error) {
+				return p.ask(ctx, broker, req, func(ctx context.Context) bool {
+					now, err := p.coordinator(ctx, kind, key)
+					return err == nil && now != broker
+				})
+			})
 		}
 		if err == nil {
 			err = kerr.ErrorForCode(code)
@@ -120,16 +119,19 @@ func (p *Producer) coordinate(ctx context.Context, kind int, key, what string, d
 	}
 }
 
+// asker asks one broker.
+type asker func(context.Context, kmsg.Request) (kmsg.Response, error)
+
 // coordinator looks for the broker that coordinates.
 func (p *Producer) coordinator(ctx context.Context, kind int, key string) (int32, error) {
-	req := kmsg.NewFindCoordinatorRequest()
-	req.CoordinatorKey, req.CoordinatorKeys = key, []string{key}
-	if kind == ofTransaction {
-		req.CoordinatorType = 1
-	}
-	ctx, cancel := context.WithTimeout(ctx, p.AnswerTimeout)
-	defer cancel()
-	resp, err := req.RequestWith(ctx, p.client)
+	resp, err := anyone(ctx, p.AnswerTimeout, func(ctx context.Context) (*kmsg.FindCoordinatorResponse, error) {
+		req := kmsg.NewFindCoordinatorRequest()
+		req.CoordinatorKey, req.CoordinatorKeys = key, []string{key}
+		if kind == ofTransaction {
+			req.CoordinatorType = 1
+		}
+		return req.RequestWith(ctx, p.client)
+	})
 	if err != nil {
 		return -1, fmt.Errorf("find coordinator: %w", err)
 	}
@@ -140,24 +142,23 @@ func (p *Producer) coordinator(ctx context.Context, kind int, key string) (int32
 	if err := kerr.ErrorForCode(code); err != nil {
 		return -1, fmt.Errorf("find coordinator: %w", err)
 	}
-	p.coords[kind] = node
 	return node, nil
 }
 
 // find looks for a coordinator until there is one.
 func (p *Producer) find(ctx context.Context, kind int, key string) error {
-	_, err := p.coordinate(ctx, kind, key, "look for a coordinator", func(context.Context, int32) (int16, error) { return 0, nil })
+	_, err := p.coordinate(ctx, kind, key, "look for a coordinator", func(context.Context, asker) (int16, error) { return 0, nil })
 	return err
 }
 
 // Claim takes the transactional id over: whoever had it before is fenced, and what that one left open is aborted. It comes before anything else
 // but Prepare.
 func (p *Producer) Claim(ctx context.Context) error {
-	_, err := p.coordinate(ctx, ofTransaction, p.ID, "claim the transactional id", func(ctx context.Context, broker int32) (int16, error) {
+	_, err := p.coordinate(ctx, ofTransaction, p.ID, "claim the transactional id", func(ctx context.Context, ask asker) (int16, error) {
 		req := kmsg.NewInitProducerIDRequest()
 		req.TransactionalID, req.TransactionTimeoutMillis = &p.ID, int32(p.TransactionTimeout.Milliseconds())
 		req.ProducerID, req.ProducerEpoch = -1, -1
-		answer, err := p.ask(ctx, broker, &req)
+		answer, err := ask(ctx, &req)
 		if err != nil {
 			return 0, err
 		}
@@ -184,8 +185,8 @@ func (p *Producer) sendOffsets(ctx context.Context, offsets []Offset) (refused i
 		t := &req.Topics[len(req.Topics)-1]
 		t.Partitions = append(t.Partitions, it)
 	}
-	return p.coordinate(ctx, ofGroup, p.Group, "send offsets", func(ctx context.Context, broker int32) (int16, error) {
-		answer, err := p.ask(ctx, broker, &req)
+	return p.coordinate(ctx, ofGroup, p.Group, "send offsets", func(ctx context.Context, ask asker) (int16, error) {
+		answer, err := ask(ctx, &req)
 		if err != nil {
 			return 0, err
 		}
@@ -207,8 +208,8 @@ func (p *Producer) sendOffsets(ctx context.Context, offsets []Offset) (refused i
 func (p *Producer) finish(ctx context.Context, commit bool) error {
 	req := kmsg.NewEndTxnRequest()
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = p.ID, p.pid, p.epoch, commit
-	_, err := p.coordinate(ctx, ofTransaction, p.ID, "end the transaction", func(ctx context.Context, broker int32) (int16, error) {
-		answer, err := p.ask(ctx, broker, &req)
+	_, err := p.coordinate(ctx, ofTransaction, p.ID, "end the transaction", func(ctx context.Context, ask asker) (int16, error) {
+		answer, err := ask(ctx, &req)
 		if err != nil {
 			return 0, err
 		}

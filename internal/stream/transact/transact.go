@@ -112,9 +112,11 @@ func (p *Producer) Prepare(ctx context.Context) error {
 	if err := p.supported(ctx); err != nil {
 		return err
 	}
-	if err := p.look(ctx); lasting(err) { // topics that were just made will be known when records come
+	where, err := p.look(ctx)
+	if lasting(err) { // topics that were just made will be known when records come
 		return err
 	}
+	p.where = where
 	for kind, key := range [...]string{ofTransaction: p.ID, ofGroup: p.Group} {
 		if err := p.find(ctx, kind, key); err != nil {
 			return err
@@ -125,9 +127,11 @@ func (p *Producer) Prepare(ctx context.Context) error {
 
 // supported asks whether the cluster has agreed on the second version.
 func (p *Producer) supported(ctx context.Context) error {
-	req := kmsg.NewApiVersionsRequest()
-	req.ClientSoftwareName, req.ClientSoftwareVersion = "temporal-streaming", "1"
-	resp, err := req.RequestWith(ctx, p.client)
+	resp, err := anyone(ctx, p.AnswerTimeout, func(ctx context.Context) (*kmsg.ApiVersionsResponse, error) {
+		req := kmsg.NewApiVersionsRequest()
+		req.ClientSoftwareName, req.ClientSoftwareVersion = "temporal-streaming", "1"
+		return req.RequestWith(ctx, p.client)
+	})
 	if err != nil {
 		return fmt.Errorf("ask for versions: %w", err)
 	}
