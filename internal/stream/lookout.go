@@ -65,7 +65,7 @@ func (s *producer) lookOut(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		found, err := standings(ctx, admin, s.watched())
+		found, err := look(ctx, admin, s.watched())
 		s.looked(glance{found, err})
 		if err != nil {
 			continue
@@ -87,7 +87,26 @@ func (s *producer) watched() (places []ground) {
 	return places
 }
 
-// standings asks the brokers where partitions stand.
+// look asks the brokers where partitions stand. A client that does nothing else goes by the leaders that it was told of once, for five minutes
+// or more, and a question that went to the wrong one, or named an earlier epoch, makes it none the wiser (librdkafka 2.15.0). So it is then
+// made to ask who leads, for the next look.
+func look(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
+	found, err := standings(ctx, admin, places)
+	if err == nil {
+		return found, nil
+	}
+	asked := map[string]bool{}
+	for _, at := range places {
+		if !asked[at.topic] && ctx.Err() == nil {
+			asked[at.topic] = true
+			_, again := partitions(admin, at.topic, int(answerTimeout.Milliseconds()))
+			err = errors.Join(err, again)
+		}
+	}
+	return nil, err
+}
+
+// standings is one such question.
 func standings(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]standing, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()

@@ -34,6 +34,45 @@ func TestStreamGoesOnWhenTheLeaderOfItsInputDies(t *testing.T) {
 	exactly(t, r, o, sent())
 }
 
+// TestLookoutFindsNewLeaders asks where partitions stand by a client that does nothing else, as the loop's lookout does, before and after the
+// leader of one has died, and after it leads again.
+func TestLookoutFindsNewLeaders(t *testing.T) {
+	servers, k := several(t)
+	o := topics(t, k, 2)
+	preload(t, k, o.Topic, 0, 100)
+	admin, err := kafka.NewAdminClient(k.client("lookout", kafka.ConfigMap{"go.logs.channel.enable": true}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	go discardLogs(admin.Logs())
+	places := []ground{{o.Topic, 0}, {o.Topic, 1}, {o.Output, 0}, {o.Output, 1}}
+	tell := func(what string, within time.Duration) {
+		t.Helper()
+		began := time.Now()
+		found, err := look(t.Context(), admin, places)
+		for err != nil && time.Since(began) < within {
+			time.Sleep(100 * time.Millisecond)
+			found, err = look(t.Context(), admin, places)
+		}
+		if err != nil || len(found) != len(places) {
+			t.Fatalf("%s: %d of %d partitions, %v", what, len(found), len(places), err)
+		}
+		t.Logf("%s: seen after %s", what, time.Since(began).Round(time.Millisecond))
+	}
+	tell("at first", 10*time.Second)
+	dead := leader(t, k, o.Output, 0)
+	if err := servers.StopNow(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	tell("one leader is dead", 30*time.Second)
+	if err := servers.StartService(t.Context(), dead); err != nil {
+		t.Fatal(err)
+	}
+	elect(t, o)
+	tell("it leads again", 30*time.Second)
+}
+
 // elect gives the partitions of a loop's topics back to the brokers that should lead them.
 func elect(t *testing.T, o Options) {
 	t.Helper()
