@@ -36,7 +36,7 @@ func newBatches(k stream.Kafka, topic string) (*batches, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := kgo.NewClient(append(reach,
+	client, err := kgo.NewClient(append(reach.Options(),
 		kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)), // by murmur2 of the key
 		kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()), kgo.MaxBufferedRecords(1_000_000),
 		kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1000), kgo.RecordRetries(0),

@@ -7,46 +7,42 @@ import (
 	"os"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
+	"temporal-streaming/internal/stream/transact"
+
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 )
 
-// Reach is how brokers are reached, for package kgo.
-func (k Kafka) Reach(name string) ([]kgo.Opt, error) {
-	var brokers []string
+// Reach is how brokers are reached without the client library.
+func (k Kafka) Reach(name string) (transact.Reach, error) {
+	r := transact.Reach{ClientID: name}
 	for broker := range strings.SplitSeq(k.Brokers, ",") {
-		brokers = append(brokers, strings.TrimSpace(broker))
+		r.Brokers = append(r.Brokers, strings.TrimSpace(broker))
 	}
-	options := []kgo.Opt{kgo.ClientID(name), kgo.SeedBrokers(brokers...)}
 	protocol := strings.ToUpper(k.SecurityProtocol) // librdkafka takes either
 	if strings.HasSuffix(protocol, "SSL") {
-		trust := &tls.Config{}
+		r.TLS = &tls.Config{}
 		if k.CALocation != "" {
 			pem, err := os.ReadFile(k.CALocation)
 			if err != nil {
-				return nil, err
+				return r, err
 			}
-			if trust.RootCAs = x509.NewCertPool(); !trust.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("%s holds no certificate", k.CALocation)
+			if r.TLS.RootCAs = x509.NewCertPool(); !r.TLS.RootCAs.AppendCertsFromPEM(pem) {
+				return r, fmt.Errorf("%s holds no certificate", k.CALocation)
 			}
 		}
-		options = append(options, kgo.DialTLSConfig(trust))
 	}
 	if strings.HasPrefix(protocol, "SASL") {
-		var m sasl.Mechanism
 		switch k.SASLMechanism {
 		case "PLAIN":
-			m = plain.Auth{User: k.Username, Pass: k.Password}.AsMechanism()
+			r.SASL = plain.Auth{User: k.Username, Pass: k.Password}.AsMechanism()
 		case "SCRAM-SHA-256":
-			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha256Mechanism()
+			r.SASL = scram.Auth{User: k.Username, Pass: k.Password}.AsSha256Mechanism()
 		case "SCRAM-SHA-512":
-			m = scram.Auth{User: k.Username, Pass: k.Password}.AsSha512Mechanism()
+			r.SASL = scram.Auth{User: k.Username, Pass: k.Password}.AsSha512Mechanism()
 		default:
-			return nil, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
+			return r, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
 		}
-		options = append(options, kgo.SASL(m))
 	}
-	return options, nil
+	return r, nil
 }

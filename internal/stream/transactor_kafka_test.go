@@ -92,7 +92,7 @@ func connect(t *testing.T, k Kafka) *kgo.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := kgo.NewClient(reach...)
+	client, err := kgo.NewClient(reach.Options()...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,7 +28,7 @@ func (p *Producer) ask(ctx context.Context, broker int32, req kmsg.Request, move
 			}
 		}
 	})
-	answer, err := p.client.Broker(int(broker)).Request(ctx, req)
+	answer, err := p.links.ask(ctx, broker, req)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}

@@ -148,9 +148,9 @@ func TestCollectingAllocatesNothing(t *testing.T) {
 }
 
 func TestTheSecondVersionNeedsTheClustersWordAndAllOfItsRequests(t *testing.T) {
-	answer := func(level, produce, offsets, end int16) *kmsg.ApiVersionsResponse {
+	answer := func(level, produce, claim, offsets, end int16) *kmsg.ApiVersionsResponse {
 		r := kmsg.NewPtrApiVersionsResponse()
-		r.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: 0, MaxVersion: produce}, {ApiKey: 28, MaxVersion: offsets}, {ApiKey: 26, MaxVersion: end}, {ApiKey: 3, MaxVersion: 13}}
+		r.ApiKeys = []kmsg.ApiVersionsResponseApiKey{{ApiKey: 0, MaxVersion: produce}, {ApiKey: 22, MaxVersion: claim}, {ApiKey: 28, MaxVersion: offsets}, {ApiKey: 26, MaxVersion: end}, {ApiKey: 3, MaxVersion: 13}}
 		r.FinalizedFeatures = []kmsg.ApiVersionsResponseFinalizedFeature{{Name: "group.version", MaxVersionLevel: 5}, {Name: "transaction.version", MaxVersionLevel: level}}
 		return r
 	}
@@ -158,8 +158,8 @@ func TestTheSecondVersionNeedsTheClustersWordAndAllOfItsRequests(t *testing.T) {
 		of   *kmsg.ApiVersionsResponse
 		want bool
 	}{
-		{answer(2, 12, 5, 5), true}, {answer(3, 13, 6, 6), true}, {answer(1, 13, 6, 6), false},
-		{answer(2, 11, 5, 5), false}, {answer(2, 12, 4, 5), false}, {answer(2, 12, 5, 4), false}, {kmsg.NewPtrApiVersionsResponse(), false},
+		{answer(2, 12, 5, 5, 5), true}, {answer(3, 13, 6, 6, 6), true}, {answer(1, 13, 6, 6, 6), false}, {answer(2, 11, 5, 5, 5), false},
+		{answer(2, 12, 4, 5, 5), false}, {answer(2, 12, 5, 4, 5), false}, {answer(2, 12, 5, 5, 4), false}, {kmsg.NewPtrApiVersionsResponse(), false},
 	} {
 		if got := secondVersion(c.of); got != c.want {
 			t.Errorf("%v, want %v, for %+v", got, c.want, c.of)

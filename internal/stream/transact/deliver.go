@@ -34,6 +34,9 @@ func (p *Producer) look(ctx context.Context) (leaders, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ask who leads: %w", err)
 	}
+	for _, b := range resp.Brokers {
+		p.links.at(b.NodeID, b.Host, b.Port)
+	}
 	of := make(leaders, len(p.Topics))
 	for _, t := range resp.Topics {
 		if t.Topic == nil {
@@ -146,6 +149,7 @@ func (p *Producer) deliver(ctx context.Context, it *parcel) error {
 // produce sends batches to the leader of all of them, once. It answers those that are not there yet, and why; or none and an error that will not go away.
 func (p *Producer) produce(ctx context.Context, leader int32, batches []*batch) (left []*batch, isBusy bool, err error) {
 	req := kmsg.NewProduceRequest()
+	req.Version = produceVersion
 	req.TransactionID, req.Acks, req.TimeoutMillis = &p.ID, -1, int32(p.AnswerTimeout.Milliseconds())
 	for _, b := range batches {
 		i := 0

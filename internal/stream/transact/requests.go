@@ -13,7 +13,9 @@ import (
 // The requests, by their keys, and the versions that make a broker take partitions and offsets in by itself.
 const (
 	produceKey     = 0
-	produceVersion = 12
+	produceVersion = 12 // the next one wants topics by their ids
+	claimKey       = 22
+	claimVersion   = 5
 	offsetsKey     = 28
 	offsetsVersion = 5
 	endKey         = 26
@@ -135,13 +137,15 @@ func (p *Producer) coordinator(ctx context.Context, kind int, key string) (int32
 	if err != nil {
 		return -1, fmt.Errorf("find coordinator: %w", err)
 	}
-	node, code := resp.NodeID, resp.ErrorCode
+	node, code, host, port := resp.NodeID, resp.ErrorCode, resp.Host, resp.Port
 	if len(resp.Coordinators) > 0 {
-		node, code = resp.Coordinators[0].NodeID, resp.Coordinators[0].ErrorCode
+		it := resp.Coordinators[0]
+		node, code, host, port = it.NodeID, it.ErrorCode, it.Host, it.Port
 	}
 	if err := kerr.ErrorForCode(code); err != nil {
 		return -1, fmt.Errorf("find coordinator: %w", err)
 	}
+	p.links.at(node, host, port)
 	return node, nil
 }
 
@@ -156,6 +160,7 @@ func (p *Producer) find(ctx context.Context, kind int, key string) error {
 func (p *Producer) Claim(ctx context.Context) error {
 	_, err := p.coordinate(ctx, ofTransaction, p.ID, "claim the transactional id", func(ctx context.Context, ask asker) (int16, error) {
 		req := kmsg.NewInitProducerIDRequest()
+		req.Version = claimVersion
 		req.TransactionalID, req.TransactionTimeoutMillis = &p.ID, int32(p.TransactionTimeout.Milliseconds())
 		req.ProducerID, req.ProducerEpoch = -1, -1
 		answer, err := ask(ctx, &req)
@@ -172,6 +177,7 @@ func (p *Producer) Claim(ctx context.Context) error {
 // sendOffsets adds offsets to the transaction.
 func (p *Producer) sendOffsets(ctx context.Context, offsets []Offset) (refused int, err error) {
 	req := kmsg.NewTxnOffsetCommitRequest()
+	req.Version = offsetsVersion
 	req.TransactionalID, req.Group, req.ProducerID, req.ProducerEpoch = p.ID, p.Group, p.pid, p.epoch
 	for i := range offsets {
 		o := &offsets[i]
@@ -207,6 +213,7 @@ func (p *Producer) sendOffsets(ctx context.Context, offsets []Offset) (refused i
 // to the same question.
 func (p *Producer) finish(ctx context.Context, commit bool) error {
 	req := kmsg.NewEndTxnRequest()
+	req.Version = endVersion
 	req.TransactionalID, req.ProducerID, req.ProducerEpoch, req.Commit = p.ID, p.pid, p.epoch, commit
 	_, err := p.coordinate(ctx, ofTransaction, p.ID, "end the transaction", func(ctx context.Context, ask asker) (int16, error) {
 		answer, err := ask(ctx, &req)

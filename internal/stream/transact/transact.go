@@ -15,7 +15,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"github.com/twmb/franz-go/pkg/kversion"
 )
 
 // ErrUnsupported says that the brokers do not have the second version, or not all of them.
@@ -26,8 +25,8 @@ var ErrTime = errors.New("no answer in time")
 
 // Config is what a Producer needs. All fields but Note, Held and Nap are required.
 type Config struct {
-	Reach              []kgo.Opt // how brokers are reached
-	ID                 string    // transactional
+	Reach              Reach
+	ID                 string // transactional
 	TransactionTimeout time.Duration
 	AnswerTimeout      time.Duration // of one request
 	Group              string        // whose offsets are committed
@@ -43,7 +42,8 @@ type Config struct {
 // and meanwhile nothing but Ahead. After an error of any of them only Abort and Close may be called.
 type Producer struct {
 	Config
-	client *kgo.Client
+	client *kgo.Client // for what any broker can answer
+	links  *links
 	pid    int64
 	epoch  int16
 
@@ -71,19 +71,16 @@ type Producer struct {
 
 // New makes a Producer. It connects to nothing.
 func New(c Config) (*Producer, error) {
-	versions := kversion.Stable()
-	versions.SetMaxKeyVersion(produceKey, produceVersion) // the next one wants topics by their ids
-	versions.SetMaxKeyVersion(offsetsKey, offsetsVersion)
 	client, err := kgo.NewClient(append([]kgo.Opt{
-		kgo.MaxVersions(versions), kgo.RequiredAcks(kgo.AllISRAcks()), kgo.RequestRetries(3), kgo.DisableClientMetrics(),
+		kgo.RequestRetries(3), kgo.DisableClientMetrics(),
 		kgo.RetryBackoffFn(func(n int) time.Duration { return min(20*time.Millisecond<<min(n, 5), 250*time.Millisecond) }),
 		kgo.RequestTimeoutOverhead(c.AnswerTimeout), kgo.MetadataMinAge(10 * time.Millisecond),
-	}, c.Reach...)...)
+	}, c.Reach.Options()...)...)
 	if err != nil {
 		return nil, err
 	}
 	p := &Producer{
-		Config: c, client: client, topics: map[string]int{}, seq: make([][]int32, len(c.Topics)), coords: [2]int32{-1, -1},
+		Config: c, client: client, links: newLinks(c.Reach), topics: map[string]int{}, seq: make([][]int32, len(c.Topics)), coords: [2]int32{-1, -1},
 		filling: &parcel{}, ahead: &parcel{}, free: make(chan *parcel, 2), post: make(chan *parcel, 2), arrival: make(chan struct{}, 1), broken: make(chan struct{}), done: make(chan struct{}),
 	}
 	for i, name := range c.Topics {
@@ -146,7 +143,7 @@ func (p *Producer) supported(ctx context.Context) error {
 
 // secondVersion tells whether a cluster has agreed on it, and the broker knows all requests of it.
 func secondVersion(of *kmsg.ApiVersionsResponse) bool {
-	need := map[int16]int16{produceKey: produceVersion, offsetsKey: offsetsVersion, endKey: endVersion}
+	need := map[int16]int16{produceKey: produceVersion, claimKey: claimVersion, offsetsKey: offsetsVersion, endKey: endVersion}
 	for _, k := range of.ApiKeys {
 		if least, ok := need[k.ApiKey]; ok && k.MaxVersion >= least {
 			delete(need, k.ApiKey)
@@ -304,4 +301,5 @@ func (p *Producer) Close() {
 	p.end()
 	<-p.done
 	p.client.Close()
+	p.links.close()
 }

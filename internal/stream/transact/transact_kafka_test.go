@@ -63,10 +63,12 @@ func connect(t *testing.T, more ...kgo.Opt) *kgo.Client {
 	return client
 }
 
-func open(t *testing.T, topic string, more ...kgo.Opt) *Producer {
+func open(t *testing.T, topic string) *Producer { return openBy(t, topic, nil) }
+
+func openBy(t *testing.T, topic string, dial func(ctx context.Context, network, address string) (net.Conn, error)) *Producer {
 	t.Helper()
 	p, err := New(Config{
-		Reach: append([]kgo.Opt{kgo.SeedBrokers(strings.Split(servers.Brokers(), ",")...)}, more...), ID: "id." + topic, Group: "group." + topic, Topics: []string{topic},
+		Reach: Reach{Brokers: strings.Split(servers.Brokers(), ","), Dial: dial}, ID: "id." + topic, Group: "group." + topic, Topics: []string{topic},
 		TransactionTimeout: 30 * time.Second, AnswerTimeout: 5 * time.Second, BatchBytes: 90_000,
 		Note: func(err error) { t.Logf("note: %v", err) },
 	})
@@ -276,7 +278,7 @@ func TestNobodyWaitsForBrokersThatAreNotThere(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	begun := time.Now()
-	p, err := New(Config{Reach: []kgo.Opt{kgo.SeedBrokers(l.Addr().String())}, ID: "id", Topics: []string{"t"}, TransactionTimeout: time.Second, AnswerTimeout: time.Second})
+	p, err := New(Config{Reach: Reach{Brokers: []string{l.Addr().String()}}, ID: "id", Topics: []string{"t"}, TransactionTimeout: time.Second, AnswerTimeout: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +313,7 @@ func (d *deaf) Read(p []byte) (int, error) {
 }
 
 func TestAnswersThatAreLostChangeNothing(t *testing.T) {
-	for what, key := range map[string]int16{"produce": produceKey, "offsets": offsetsKey, "end": endKey, "claim": 22} {
+	for what, key := range map[string]int16{"produce": produceKey, "offsets": offsetsKey, "end": endKey, "claim": claimKey} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
 			name := topic(t)
@@ -329,7 +331,7 @@ func TestAnswersThatAreLostChangeNothing(t *testing.T) {
 					return true
 				}}, nil
 			}
-			p := open(t, name, kgo.Dialer(dialer))
+			p := openBy(t, name, dialer)
 			n := 0
 			for range 20 {
 				if err := write(t, p, n, 50); err != nil {
