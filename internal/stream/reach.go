@@ -25,10 +25,10 @@ func (k Kafka) Reach(name string) (transact.Reach, error) {
 		if k.CALocation != "" {
 			pem, err := os.ReadFile(k.CALocation)
 			if err != nil {
-				return r, err
+				return r, fmt.Errorf("read the brokers' certificate authority (KAFKA_SSL_CA_LOCATION): %w", err)
 			}
 			if r.TLS.RootCAs = x509.NewCertPool(); !r.TLS.RootCAs.AppendCertsFromPEM(pem) {
-				return r, fmt.Errorf("%s holds no certificate", k.CALocation)
+				return r, fmt.Errorf("%s (KAFKA_SSL_CA_LOCATION) holds no certificate", k.CALocation)
 			}
 		}
 	}
@@ -41,7 +41,7 @@ func (k Kafka) Reach(name string) (transact.Reach, error) {
 		case "SCRAM-SHA-512":
 			r.SASL = scram.Auth{User: k.Username, Pass: k.Password}.AsSha512Mechanism()
 		default:
-			return r, fmt.Errorf("SASL mechanism %q is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
+			return r, fmt.Errorf("SASL mechanism %q (KAFKA_SASL_MECHANISM) is none of PLAIN, SCRAM-SHA-256 and SCRAM-SHA-512", k.SASLMechanism)
 		}
 	}
 	return r, nil
