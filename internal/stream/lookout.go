@@ -46,6 +46,8 @@ const (
 	seizedLooks   = 4                 // and one of these is longer than any broker's change of roles
 	blindLooks    = 4                 // likewise, without an answer
 	blindTime     = 2 * answerTimeout // and they have taken so long: a refusal comes at once, and may be gone a moment later
+
+	soonKnown = 500 * time.Millisecond // who leads, by any broker that can be reached: whoever ends the session waits for that
 )
 
 // lookOut asks until ctx is done.
@@ -99,7 +101,7 @@ func look(ctx context.Context, admin *kafka.AdminClient, places []ground) ([]sta
 	for _, at := range places {
 		if !asked[at.topic] && ctx.Err() == nil {
 			asked[at.topic] = true
-			_, again := partitions(admin, at.topic, int(answerTimeout.Milliseconds()))
+			_, again := partitionsHeardOf(admin, at.topic, int(soonKnown.Milliseconds()))
 			err = errors.Join(err, again)
 		}
 	}

@@ -48,7 +48,12 @@ func newSession(l *Loop, src source, snk sink) *session {
 // final, because nobody but us can move them any more. Read before init, they could be
 // overtaken by a commit of the predecessor, and its records would be scored twice.
 func (s *session) open(ctx context.Context) error {
-	if err := s.snk.init(ctx); err != nil {
+	err := s.snk.init(ctx)
+	if errors.Is(err, errUnsuitable) {
+		s.snk = s.snk.(substituted).instead()
+		err = s.snk.init(ctx)
+	}
+	if err != nil {
 		return fmt.Errorf("take over %s: %w", s.id(), err)
 	}
 	marks, recalled, err := s.offsetsAtHand(ctx)
@@ -227,7 +232,7 @@ func (s *session) spacing() time.Duration {
 		return 0
 	}
 	most := float64(min(s.CommitInterval, mostSpacing))
-	if l, ok := s.snk.(light); ok && l.light() {
+	if _, ok := s.snk.(light); ok {
 		return time.Duration(min(most, restOfLight*float64(s.took)))
 	}
 	records := s.flight.txn.Records
@@ -237,8 +242,8 @@ func (s *session) spacing() time.Duration {
 	return time.Duration(most * min(1, float64(records)/manyRecords) * min(1, float64(s.took)/float64(s.slowCommit)))
 }
 
-// light is a sink that may say that its commits cost little where they are of few records.
-type light interface{ light() bool }
+// light is a sink whose commits cost little where they are of few records.
+type light interface{ light() }
 
 const (
 	fewRecords  = 16

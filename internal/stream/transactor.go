@@ -15,11 +15,11 @@ import (
 
 // transactor is the sink where brokers have the second version of transactions, which the client library does not speak: the transactional id
 // is package transact's, and the client only looks out. What earlier owners have left is settled by a client of its own, for which it claims
-// the id; then package transact claims it anew. Brokers without that version are left to the client.
+// the id; then package transact claims it anew. Where brokers do not have that version the client is to write instead.
 type transactor struct {
 	*producer
 	limits limits
-	t      *transact.Producer // nil: the client writes
+	t      *transact.Producer
 
 	headers []transact.Header // reused
 	offsets []transact.Offset
@@ -43,7 +43,7 @@ func (s *transactor) init(ctx context.Context) error {
 		t.Close()
 		if errors.Is(err, transact.ErrUnsupported) {
 			s.first.Do(func() { s.Logger.Info("the client library writes the transactions", "reason", err) })
-			return s.producer.init(ctx)
+			return errUnsuitable
 		}
 		return s.named(err)
 	}
@@ -77,23 +77,19 @@ func (s *transactor) lend(ctx context.Context, call func(*producer) error) error
 	return err
 }
 
+func (s *transactor) instead() sink { return s.producer }
+
 func (s *transactor) begin() error {
-	if s.t == nil {
-		return s.producer.begin()
-	}
 	s.largest.Store(0)
 	s.sends = 0
 	return nil
 }
 
-func (s *transactor) light() bool { return s.t != nil }
+func (s *transactor) light() {}
 
 func (s *transactor) rest() { s.settle.pause(s.settle.soon) }
 
 func (s *transactor) send(ctx context.Context, records []outgoing) error {
-	if s.t == nil {
-		return s.producer.send(ctx, records)
-	}
 	s.sends++
 	now := time.Now().UnixMilli()
 	for i := range records {
@@ -127,9 +123,6 @@ func (s *transactor) headersOf(r *outgoing) []transact.Header {
 }
 
 func (s *transactor) collect(records []outgoing) bool {
-	if s.t == nil {
-		return s.producer.collect(records)
-	}
 	more := 0
 	for i := range records {
 		r := &records[i]
@@ -148,9 +141,6 @@ func (s *transactor) collect(records []outgoing) bool {
 }
 
 func (s *transactor) release(ctx context.Context) error {
-	if s.t == nil {
-		return s.producer.release(ctx)
-	}
 	s.largest.Store(max(s.largest.Load(), s.next.largest))
 	s.next.largest = 0
 	s.sends++
@@ -159,9 +149,6 @@ func (s *transactor) release(ctx context.Context) error {
 }
 
 func (s *transactor) commit(ctx context.Context, next []int64, notes []string) error {
-	if s.t == nil {
-		return s.producer.commit(ctx, next, notes)
-	}
 	s.offsets = s.offsets[:0]
 	for i, p := range s.from.parts {
 		s.offsets = append(s.offsets, transact.Offset{Topic: s.Topic, Partition: p.Partition, Offset: next[i], Note: notes[i]})
@@ -186,10 +173,6 @@ func (s *transactor) commit(ctx context.Context, next []int64, notes []string) e
 }
 
 func (s *transactor) abort(ctx context.Context) {
-	if s.t == nil {
-		s.producer.abort(ctx)
-		return
-	}
 	if err := s.t.Abort(ctx); err != nil { // best effort: if it fails, the successor's claim aborts what is open
 		s.Logger.Debug("abort transaction", "error", err)
 	}

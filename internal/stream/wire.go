@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"temporal-streaming/internal/record"
@@ -73,6 +74,12 @@ type sink interface {
 	clear(ctx context.Context) error
 	close()
 }
+
+// substituted is a sink that may find, when it is to take over, that the brokers are not made for it. init answers errUnsuitable then, and has
+// changed nothing.
+type substituted interface{ instead() sink }
+
+var errUnsuitable = errors.New("the brokers are not made for it")
 
 // outgoing is one record to be produced.
 type outgoing struct {
