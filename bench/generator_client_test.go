@@ -24,10 +24,10 @@ func TestTheGeneratorReachesBrokersAsTheStreamDoes(t *testing.T) {
 		{stream.Kafka{SecurityProtocol: "SSL"}, ""},
 		{stream.Kafka{SecurityProtocol: "SASL_PLAINTEXT", SASLMechanism: "PLAIN"}, ""},
 		{stream.Kafka{SecurityProtocol: "SASL_SSL", SASLMechanism: "SCRAM-SHA-512"}, ""},
-		{stream.Kafka{SecurityProtocol: "sasl_ssl", SASLMechanism: "GSSAPI"}, `"GSSAPI" is none of`},
-		{stream.Kafka{SecurityProtocol: "SASL_SSL", SASLMechanism: "GSSAPI"}, `"GSSAPI" is none of`},
-		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text}, "holds no certificate"},
-		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text + ".gone"}, "no such file"},
+		{stream.Kafka{SecurityProtocol: "sasl_ssl", SASLMechanism: "GSSAPI"}, `"GSSAPI" (KAFKA_SASL_MECHANISM) is none of`},
+		{stream.Kafka{SecurityProtocol: "SASL_SSL", SASLMechanism: "GSSAPI"}, `"GSSAPI" (KAFKA_SASL_MECHANISM) is none of`},
+		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text}, "(KAFKA_SSL_CA_LOCATION) holds no certificate"},
+		{stream.Kafka{SecurityProtocol: "SSL", CALocation: text + ".gone"}, "(KAFKA_SSL_CA_LOCATION): open "},
 	} {
 		c.k.Brokers, c.k.Username, c.k.Password = "127.0.0.1:1,127.0.0.1:2", "ann", "hunter2"
 		b, err := newBatches(c.k, "in")
